@@ -1,0 +1,2 @@
+// The package manager wants one source file; everything is in the headers.
+#include "CLinux.h"

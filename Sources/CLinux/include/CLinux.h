@@ -1,0 +1,5 @@
+// Linux as the kernel declares it: user-space API headers, constants that Swift cannot see through macros,
+// and one system call trap per architecture. No logic lives here.
+#pragma once
+
+#include "CLinuxSystemCall.h"

@@ -1,0 +1,2 @@
+import ArgumentParser
+@main struct Skiff: ParsableCommand { func run() { print("skiff") } }

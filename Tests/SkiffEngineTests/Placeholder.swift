@@ -1,0 +1,3 @@
+import Testing
+import SkiffEngine
+@Test func placeholderSkiffEngine() { #expect(1 == 1) }

@@ -1,0 +1,3 @@
+import Testing
+import SkiffImages
+@Test func placeholderSkiffImages() { #expect(1 == 1) }

@@ -1,0 +1,3 @@
+import Testing
+import SkiffKernel
+@Test func placeholderSkiffKernel() { #expect(1 == 1) }

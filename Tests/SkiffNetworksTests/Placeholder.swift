@@ -1,0 +1,3 @@
+import Testing
+import SkiffNetworks
+@Test func placeholderSkiffNetworks() { #expect(1 == 1) }

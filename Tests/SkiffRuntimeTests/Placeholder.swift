@@ -1,0 +1,3 @@
+import Testing
+import SkiffRuntime
+@Test func placeholderSkiffRuntime() { #expect(1 == 1) }

@@ -1,0 +1,3 @@
+import Testing
+import SkiffSpec
+@Test func placeholderSkiffSpec() { #expect(1 == 1) }

@@ -1,0 +1,3 @@
+import Testing
+import SkiffTransfer
+@Test func placeholderSkiffTransfer() { #expect(1 == 1) }
