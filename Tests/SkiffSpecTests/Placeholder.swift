@@ -1,3 +1,1 @@
 import Testing
-import SkiffSpec
-@Test func placeholderSkiffSpec() { #expect(1 == 1) }
