@@ -28,7 +28,7 @@ extension Descriptor {
 
   /// True when this open directory is the root of a subvolume: its inode is 256 on a btrfs.
   package func isBtrfsSubvolume() throws(Errno) -> Bool {
-    guard try fileSystemStatus().type == .btrfs else { return false }
+    guard try fileSystemStatus().magic == FileSystemStatus.btrfs else { return false }
     return try status().inode == 256
   }
 

@@ -73,39 +73,3 @@ extension Descriptor {
     }
   }
 }
-
-/// What kind of file system a file lives on (statfs(2), f_type).
-package struct FileSystemType: Equatable, Hashable, Sendable {
-  package let magic: UInt64
-
-  package init(magic: UInt64) {
-    self.magic = magic
-  }
-
-  package static let btrfs = FileSystemType(magic: 0x9123_683E)
-  package static let overlay = FileSystemType(magic: 0x794C_7630)
-  package static let tmpfs = FileSystemType(magic: 0x0102_1994)
-}
-
-/// What a file system says of itself (statfs(2)).
-package struct FileSystemStatus: Sendable {
-  package let type: FileSystemType
-  package let blockBytes: UInt64
-  /// Blocks that an ordinary process may still take.
-  package let availableBlocks: UInt64
-}
-
-extension Descriptor {
-  /// The file system of this open file (fstatfs(2)).
-  package func fileSystemStatus() throws(Errno) -> FileSystemStatus {
-    // struct statfs is fifteen 64-bit words on 64-bit Linux: type, block size, blocks, free, available …
-    var words = [UInt64](repeating: 0, count: 15)
-    let number = number
-    try checked(
-      unsafe words.withUnsafeMutableBytes {
-        rawSystemCall(__NR_fstatfs, number.register, UInt(bitPattern: $0.baseAddress))
-      })
-    return FileSystemStatus(
-      type: FileSystemType(magic: words[0]), blockBytes: words[1], availableBlocks: words[4])
-  }
-}
