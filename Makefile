@@ -1,0 +1,79 @@
+# skiff: a Linux container engine and OCI runtime in Swift.
+#
+#   make run      a first container, from nothing
+#   make test     every test, as root; whatever they need is installed and started by them
+#   make check    formatting and the rules of the house
+#   make bench    skiff and its peers side by side, as ratios
+#   make install  PREFIX=/usr/local [DESTDIR=]
+
+SHELL := /bin/bash
+.SHELLFLAGS := -e -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# One configuration for everything: what is tested is what is installed.
+BUILD := $(SWIFT) build -c release
+PROGRAMS := .build/release
+
+.PHONY: run build build-tests test check lint rules bench install uninstall clean
+
+build:
+	@Scripts/need build
+	$(BUILD)
+
+run:
+	@Scripts/need build run
+	@$(BUILD) --quiet
+	@PATH="$(CURDIR)/$(PROGRAMS):$$PATH" Scripts/first-voyage
+
+build-tests:
+	@Scripts/need build test
+	$(BUILD) --build-tests
+
+test: build-tests
+	$(SWIFT) test -c release --skip-build
+
+check: lint rules
+
+lint:
+	$(SWIFT) format lint --strict --parallel -r Sources Tests Package.swift
+
+rules: build-tests
+	$(SWIFT) test -c release --skip-build --filter HouseTests
+
+bench: build-tests
+	@Scripts/need bench
+	@PROGRAMS="$(CURDIR)/$(PROGRAMS)" python3 Benchmarks/bench.py $(BENCH)
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/skiff"
+	install -m 755 $(PROGRAMS)/skiff $(PROGRAMS)/skiff-runtime "$(DESTDIR)$(PREFIX)/bin/"
+	install -m 755 $(PROGRAMS)/skiff-transfer $(PROGRAMS)/skiff-init "$(DESTDIR)$(PREFIX)/libexec/skiff/"
+	install -d "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
+	  "$(DESTDIR)$(PREFIX)/share/zsh/site-functions" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
+	$(PROGRAMS)/skiff --generate-completion-script bash \
+	  > "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff"
+	$(PROGRAMS)/skiff --generate-completion-script zsh > "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skiff"
+	$(PROGRAMS)/skiff --generate-completion-script fish \
+	  > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skiff.fish"
+	rm -rf .build/manual
+	$(PROGRAMS)/skiff --experimental-dump-help | $(SWIFT) Scripts/ManualPages.swift .build/manual
+	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man8"
+	install -m 644 .build/manual/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
+	install -m 644 docs/manual/skiff-runtime.8 "$(DESTDIR)$(PREFIX)/share/man/man8/"
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
+	rm -rf "$(DESTDIR)$(PREFIX)/libexec/skiff"
+	rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff" \
+	  "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skiff" \
+	  "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skiff.fish" \
+	  "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff.1 "$(DESTDIR)$(PREFIX)"/share/man/man1/skiff-*.1 \
+	  "$(DESTDIR)$(PREFIX)"/share/man/man8/skiff-runtime.8
+
+clean:
+	rm -rf .build
