@@ -1,0 +1,66 @@
+package import SkiffKernel
+
+/// Why a container's control group could not be made, limited, frozen or removed.
+package enum CgroupError: Error, Equatable, Sendable {
+  /// No control groups are mounted where they are expected.
+  case noHierarchy(root: String)
+  /// The text of /proc/PID/cgroup or /proc/self/mountinfo is not what the kernel writes.
+  case malformed(file: String)
+  /// `linux.cgroupsPath` cannot be used; the reason is a clause.
+  case badPath(String, reason: String)
+  /// `slice:prefix:name` or another wish for systemd's driver.
+  case systemdDriver(String)
+  /// A setting needs a controller that this machine does not offer here.
+  case missingController(String, setting: String)
+  /// A setting that this machine cannot keep; the reason is a clause.
+  case unsupported(setting: String, reason: String)
+  /// A value that no kernel would take; the reason is a clause.
+  case badValue(setting: String, reason: String)
+  /// Processes of someone else live in the group that a new container asks for.
+  case occupied(path: String, processID: Int32)
+  /// The kernel refused a setting.
+  case refused(setting: String, file: String, value: String, cause: Errno)
+  /// The kernel refused to make, open, read or remove something; `act` is a verb: "make", "open".
+  case failed(act: String, path: String, cause: Errno)
+  /// Controllers could not be switched on for what is beneath `path`, because processes live in it.
+  case internalProcesses(path: String, controllers: [String])
+  /// Processes are still there after the longest wait.
+  case stillPopulated(path: String)
+  /// The group did not come to rest within the longest wait.
+  case notFrozen(path: String)
+}
+
+extension CgroupError: CustomStringConvertible {
+  /// One sentence without a capital and a full stop, naming the act, the thing and the cause.
+  package var description: String {
+    switch self {
+    case .noHierarchy(let root):
+      "no cgroup file system is mounted at \(root)"
+    case .malformed(let file):
+      "cannot understand \(file)"
+    case .badPath(let path, let reason):
+      "cannot use the cgroup path \"\(path)\": \(reason)"
+    case .systemdDriver(let path):
+      "cannot make the cgroup \"\(path)\": the systemd cgroup driver is not available (use a path such as /parent/name)"
+    case .missingController(let controller, let setting):
+      "cannot apply \(setting): the cgroup controller \(controller) is not available"
+    case .unsupported(let setting, let reason):
+      "cannot apply \(setting): \(reason)"
+    case .badValue(let setting, let reason):
+      "cannot apply \(setting): \(reason)"
+    case .occupied(let path, let processID):
+      "cannot make the cgroup \(path): it is in use (process \(processID) lives in it)"
+    case .refused(let setting, let file, let value, let cause):
+      "cannot apply \(setting): writing \"\(value)\" to \(file): \(cause)"
+    case .failed(let act, let path, let cause):
+      "cannot \(act) the cgroup \(path): \(cause)"
+    case .internalProcesses(let path, let controllers):
+      "cannot switch on \(controllers.joined(separator: ", ")) beneath the cgroup \(path): processes live in it"
+        + " (cgroup v2 limits only groups whose parents hold no process of their own)"
+    case .stillPopulated(let path):
+      "cannot remove the cgroup \(path): processes in it do not end"
+    case .notFrozen(let path):
+      "cannot freeze the cgroup \(path): its processes do not come to rest"
+    }
+  }
+}

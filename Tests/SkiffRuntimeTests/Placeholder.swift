@@ -1,3 +1,0 @@
-import Testing
-import SkiffRuntime
-@Test func placeholderSkiffRuntime() { #expect(1 == 1) }
