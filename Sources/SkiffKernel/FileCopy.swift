@@ -1,6 +1,24 @@
 internal import CLinux
 
 extension Descriptor {
+  /// Writes all of `bytes` at an offset, in as many calls as it takes (pwrite64(2)).
+  package func writeAll(_ bytes: Span<UInt8>, at offset: Int64) throws(Errno) {
+    let number = number
+    var written = 0
+    while written < bytes.count {
+      let rest = bytes.extracting(written..<bytes.count)
+      let (position, overflow) = offset.addingReportingOverflow(Int64(written))
+      if overflow { throw .fileTooLarge }
+      let answer = unsafe rest.withUnsafeBytes {
+        rawSystemCall(
+          __NR_pwrite64, number.register, UInt(bitPattern: $0.baseAddress), UInt($0.count),
+          UInt(bitPattern: Int(position)))
+      }
+      if answer == -Int(Errno.interrupted.code) { continue }
+      written += try checked(answer)
+    }
+  }
+
   /// Makes this empty file share the content of `source` without copying it (ioctl_ficlone(2)).
   package func clone(from source: Descriptor) throws(Errno) {
     let clone: UInt = 0x4004_9409
