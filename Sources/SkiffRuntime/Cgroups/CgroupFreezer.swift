@@ -2,12 +2,12 @@ internal import SkiffKernel
 
 extension CgroupRecord {
   /// How long processes may take to come to rest; one that waits for a dead disk never does.
-  package static let freezeLimitMilliseconds = 2000
+  package static let freezeLimitMilliseconds: Int64 = 2000
 
   /// Stops every process of the container where it stands, and waits until all have stopped.
   ///
   /// When that takes too long all are let go again: a half frozen container would answer nothing and say nothing.
-  package func freeze(limitMilliseconds: Int = freezeLimitMilliseconds) throws(CgroupError) {
+  package func freeze(limitMilliseconds: Int64 = freezeLimitMilliseconds) throws(CgroupError) {
     do throws(CgroupError) {
       if let entry = legacyFreezer {
         try freezeLegacy(entry, limitMilliseconds: limitMilliseconds)
@@ -47,21 +47,21 @@ extension CgroupRecord {
   var legacyFreezer: Entry? { entries.first { !$0.isUnified && $0.controllers.contains("freezer") } }
 
   /// v1 has no sign to wait for, and a process that is born while its parent is being stopped is missed until the next write.
-  private func freezeLegacy(_ entry: Entry, limitMilliseconds: Int) throws(CgroupError) {
+  private func freezeLegacy(_ entry: Entry, limitMilliseconds: Int64) throws(CgroupError) {
     let file = entry.directory + "/freezer.state"
-    var waited = 0
+    var waited: Int64 = 0
     while true {
       try write("FROZEN", to: file, act: "freeze", entry)
       if try CgroupFiles.readIfPresent(file) == "FROZEN" { return }
       if waited >= limitMilliseconds { throw .notFrozen(path: entry.directory) }
       let pause = min(1 + waited / 4, 50)
-      rest(milliseconds: pause)
+      ClockTime.sleep(milliseconds: pause)
       waited += pause
     }
   }
 
   /// v2 tells by `frozen 1` in `cgroup.events`, and poll(2) wakes when that file changes.
-  private func freezeUnified(_ entry: Entry, limitMilliseconds: Int) throws(CgroupError) {
+  private func freezeUnified(_ entry: Entry, limitMilliseconds: Int64) throws(CgroupError) {
     let events = try CgroupFiles.open(entry.directory + "/cgroup.events", .readOnly)
     try write("1", to: entry.directory + "/cgroup.freeze", act: "freeze", entry)
     let settled = try CgroupEvents.wait(
@@ -81,11 +81,11 @@ extension CgroupRecord {
 /// The file of a v2 group that says when something has changed (`cgroup.events`).
 enum CgroupEvents {
   /// How long one poll(2) may wait: a wake-up that is missed costs no more than this.
-  private static let stepMilliseconds = 100
+  private static let stepMilliseconds: Int64 = 100
 
   /// Waits until `key` has `value`; false when the time is over. A group that is gone has no processes and is not frozen.
   static func wait(
-    in events: Descriptor, path: String, for key: String, toBe value: UInt64, limitMilliseconds: Int
+    in events: Descriptor, path: String, for key: String, toBe value: UInt64, limitMilliseconds: Int64
   ) throws(CgroupError) -> Bool {
     var stepsLeft = (limitMilliseconds + stepMilliseconds - 1) / stepMilliseconds
     // A change wakes at once, and there can be more changes than steps: both are bounded.

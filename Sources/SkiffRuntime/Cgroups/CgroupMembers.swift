@@ -51,7 +51,14 @@ enum CgroupMembers {
     do throws(Errno) {
       if try Descriptor.workingDirectory.status(kernelPath).linkCount == 2 { return [] }
       let file = try Descriptor.workingDirectory.open(kernelPath, [.readOnly, .directory])
-      return try file.descriptor.subdirectoryNames(limit: groupLimit).map(\.text)
+      var listing = DirectoryListing(file.descriptor)
+      var names: [String] = []
+      while let entry = try listing.next() {
+        guard entry.type == .directory else { continue }
+        if names.count == groupLimit { throw .overflow }
+        names.append(entry.name.text)
+      }
+      return names
     } catch {
       if error == .notFound || error == .noSuchDevice { return [] }
       throw .failed(act: "read", path: path, cause: error)

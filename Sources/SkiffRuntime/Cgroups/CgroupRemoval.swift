@@ -2,14 +2,14 @@ internal import SkiffKernel
 
 extension CgroupRecord {
   /// How long processes that were killed may take to be gone.
-  package static let removalLimitMilliseconds = 5000
+  package static let removalLimitMilliseconds: Int64 = 5000
 
   /// Removes the group and those that the container made beneath it, waiting for processes that are just ending.
   ///
   /// What is not there any more is no error, so this can be repeated, and works after a crash at any point.
   /// - Parameter pruningParents: how many directories above may go too when they are empty.
   package func remove(
-    limitMilliseconds: Int = removalLimitMilliseconds, pruningParents: Int = 0
+    limitMilliseconds: Int64 = removalLimitMilliseconds, pruningParents: Int = 0
   ) throws(CgroupError) {
     var removal = CgroupRemoval(limitMilliseconds: limitMilliseconds)
     var failure: CgroupError?
@@ -30,9 +30,9 @@ extension CgroupRecord {
 
 /// Removes groups. The time that all of them together may take is one.
 struct CgroupRemoval {
-  private var millisecondsLeft: Int
+  private var millisecondsLeft: Int64
 
-  init(limitMilliseconds: Int) {
+  init(limitMilliseconds: Int64) {
     millisecondsLeft = limitMilliseconds
   }
 
@@ -46,7 +46,7 @@ struct CgroupRemoval {
   }
 
   mutating func remove(_ entry: CgroupRecord.Entry) throws(CgroupError) {
-    var pause = 1
+    var pause: Int64 = 1
     while true {
       if try Self.removed(entry.directory) { return }
       try removeBeneath(entry.directory)
@@ -57,7 +57,7 @@ struct CgroupRemoval {
         try waitUntilEmpty(entry)
         pause = 1
       }
-      rest(milliseconds: pause)
+      ClockTime.sleep(milliseconds: pause)
       millisecondsLeft -= pause
       pause = min(pause * 2, 50)
     }
