@@ -1,0 +1,215 @@
+internal import CCurl
+internal import SkiffKernel
+
+/// One exchange in progress: a handle of libcurl with what its callbacks need. Lives on the transport's thread.
+@safe
+final class CurlTransfer {
+  let identifier: UInt64
+  let handle: UnsafeMutableRawPointer
+  private let receiver: any BodyReceiver
+  private let request: HTTPRequest
+  private let stallSeconds: Int
+  private var reader = HTTPHeadReader()
+  private var head: HTTPHead?
+  private var isWanted = false
+  private var complaint: [UInt8] = []
+  /// What a callback found wrong; it explains libcurl's "write error".
+  private var failure: HTTPFailure?
+  private var headerList: UnsafeMutablePointer<curl_slist>?
+  private let words: UnsafeMutablePointer<CChar>
+
+  /// What a server may say about an error; more is cut off.
+  static let complaintLimitBytes = 64 * 1024
+
+  init?(identifier: UInt64, request: HTTPRequest, receiver: any BodyReceiver, timeouts: HTTPTimeouts) {
+    guard let handle = unsafe curl_easy_init() else { return nil }
+    self.identifier = identifier
+    unsafe self.handle = handle
+    self.receiver = receiver
+    self.request = request
+    self.stallSeconds = timeouts.stallSeconds
+    unsafe self.words = .allocate(capacity: Int(CURL_ERROR_SIZE))
+    unsafe self.words.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    unsafe self.headerList = nil
+    guard configure(timeouts) else { return nil }
+  }
+
+  deinit {
+    unsafe curl_easy_cleanup(handle)
+    unsafe curl_slist_free_all(headerList)
+    unsafe words.deallocate()
+  }
+
+  private func configure(_ timeouts: HTTPTimeouts) -> Bool {
+    var settled = true
+    func text(_ option: CURLoption, _ value: String) {
+      let code = unsafe skiff_curl_set_text(handle, option, value)
+      settled = settled && code == CURLE_OK
+    }
+    func number(_ option: CURLoption, _ value: Int) {
+      let code = unsafe skiff_curl_set_number(handle, option, value)
+      settled = settled && code == CURLE_OK
+    }
+    text(CURLOPT_URL, request.address.text)
+    text(CURLOPT_PROTOCOLS_STR, request.address.scheme.rawValue)
+    text(CURLOPT_USERAGENT, HTTPTransport.userAgent)
+    number(CURLOPT_FOLLOWLOCATION, 0)
+    number(CURLOPT_HTTPGET, 1)
+    number(CURLOPT_NOSIGNAL, 1)
+    number(CURLOPT_CONNECTTIMEOUT, timeouts.connectSeconds)
+    number(CURLOPT_LOW_SPEED_LIMIT, 1)
+    number(CURLOPT_LOW_SPEED_TIME, timeouts.stallSeconds)
+    if let seconds = request.totalTimeoutSeconds { number(CURLOPT_TIMEOUT, seconds) }
+    number(CURLOPT_TCP_KEEPALIVE, 1)
+    number(CURLOPT_BUFFERSIZE, 512 * 1024)
+    number(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+    // No proxy can reach our own loopback.
+    if request.address.isLoopback { text(CURLOPT_PROXY, "") }
+    if !request.verifiesCertificate {
+      number(CURLOPT_SSL_VERIFYPEER, 0)
+      number(CURLOPT_SSL_VERIFYHOST, 0)
+    } else if !request.authorities.isEmpty {
+      // The system's certificates stay trusted: libcurl reads their directory as well.
+      let code = unsafe request.authorities.withUnsafeBytes {
+        unsafe skiff_curl_set_bytes(handle, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count)
+      }
+      settled = settled && code == CURLE_OK
+    }
+    for field in request.fields {
+      // A line break would begin a field of somebody else's choice.
+      guard !"\(field.name)\(field.value)".utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return false }
+      guard let longer = unsafe curl_slist_append(headerList, "\(field.name): \(field.value)") else { return false }
+      unsafe headerList = longer
+    }
+    let code = unsafe skiff_curl_set_list(handle, CURLOPT_HTTPHEADER, headerList)
+    return settled && code == CURLE_OK && connectCallbacks()
+  }
+
+  private func connectCallbacks() -> Bool {
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    return unsafe skiff_curl_set_address(handle, CURLOPT_ERRORBUFFER, words) == CURLE_OK
+      && skiff_curl_set_address(handle, CURLOPT_PRIVATE, context) == CURLE_OK
+      && skiff_curl_set_address(handle, CURLOPT_WRITEDATA, context) == CURLE_OK
+      && skiff_curl_set_address(handle, CURLOPT_HEADERDATA, context) == CURLE_OK
+      && skiff_curl_set_receive(
+        handle, CURLOPT_WRITEFUNCTION,
+        { bytes, _, count, context in
+          guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+          let transfer = unsafe Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+          let content = unsafe UnsafeRawBufferPointer(start: bytes, count: count)
+          let span = unsafe Span<UInt8>(_unsafeBytes: content)
+          return transfer.take(body: span) ? count : 0
+        }) == CURLE_OK
+      && skiff_curl_set_receive(
+        handle, CURLOPT_HEADERFUNCTION,
+        { bytes, _, count, context in
+          guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+          let transfer = unsafe Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+          let content = unsafe UnsafeRawBufferPointer(start: bytes, count: count)
+          let span = unsafe Span<UInt8>(_unsafeBytes: content)
+          return transfer.take(headerLine: span) ? count : 0
+        }) == CURLE_OK
+  }
+
+  private func take(headerLine: Span<UInt8>) -> Bool {
+    // What follows the head are trailers; nothing of theirs is used.
+    if head != nil { return true }
+    switch reader.take(line: headerLine) {
+    case .more:
+      return true
+    case .complete(let complete):
+      head = complete
+      isWanted = receiver.begin(complete)
+      return true
+    case .refused:
+      failure = .malformed("header fields are too long or make no sense")
+      return false
+    }
+  }
+
+  private func take(body bytes: Span<UInt8>) -> Bool {
+    guard head != nil else {
+      failure = .malformed("a body without a head")
+      return false
+    }
+    if isWanted {
+      if receiver.receive(bytes) { return true }
+      failure = .stoppedByReceiver
+      return false
+    }
+    let room = Self.complaintLimitBytes - complaint.count
+    for index in bytes.indices.prefix(room) { complaint.append(bytes[index]) }
+    // Enough was heard: the exchange ends here, and counts as answered.
+    return bytes.count <= room
+  }
+
+  /// What the exchange came to, once libcurl is done with it.
+  func outcome(_ code: CURLcode) -> Result<HTTPAnswer, HTTPFailure> {
+    if let failure { return .failure(failure) }
+    if let head, code == CURLE_OK || (code == CURLE_WRITE_ERROR && !isWanted) {
+      return .success(HTTPAnswer(head: head, complaint: complaint))
+    }
+    return .failure(explain(code))
+  }
+
+  private func explain(_ code: CURLcode) -> HTTPFailure {
+    switch code {
+    case CURLE_OK:
+      return .malformed("no head")
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return .unreachable("no such host")
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return .unreachable("no such proxy")
+    case CURLE_COULDNT_CONNECT:
+      var number = 0
+      guard unsafe skiff_curl_get_number(handle, CURLINFO_OS_ERRNO, &number) == CURLE_OK,
+        let code = Int32(exactly: number), code > 0
+      else { return .unreachable("cannot connect") }
+      return .unreachable(Errno(code).description)
+    case CURLE_OPERATION_TIMEDOUT:
+      return head == nil ? .timedOut : .stalled(seconds: stallSeconds)
+    case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
+      return .untrusted(libraryWords(without: "SSL certificate problem: "))
+    case CURLE_SSL_CACERT_BADFILE:
+      return .untrusted("a certificate of the registry's directory in certs.d cannot be read")
+    case CURLE_SSL_CONNECT_ERROR:
+      return .noSecureConnection(libraryWords())
+    case CURLE_PARTIAL_FILE:
+      return .interrupted("the answer ended early")
+    case CURLE_GOT_NOTHING:
+      return .interrupted("the connection closed without an answer")
+    case CURLE_RECV_ERROR, CURLE_SEND_ERROR:
+      return .interrupted("the connection broke")
+    case CURLE_HTTP2, CURLE_HTTP2_STREAM:
+      return .interrupted(libraryWords())
+    case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL:
+      return .malformed(libraryWords())
+    default:
+      return .interrupted(libraryWords())
+    }
+  }
+
+  /// libcurl's own sentence about the failure, in one line of plain characters.
+  private func libraryWords(without prefix: String = "") -> String {
+    let sentence = unsafe String(cString: words)
+    let plain = printable(Array(sentence.utf8), limitCharacters: 200)
+    if plain.isEmpty { return "unknown failure" }
+    return plain.hasPrefix(prefix) ? String(plain.dropFirst(prefix.count)) : plain
+  }
+}
+
+/// Text from outside made fit for a terminal and a single line: no control characters, bounded.
+package func printable(_ bytes: [UInt8], limitCharacters: Int) -> String {
+  // Four bytes a character at most: no more of a long text needs to be decoded.
+  let text = String(
+    decoding: bytes.prefix(limitCharacters.multipliedReportingOverflow(by: 4).partialValue), as: UTF8.self)
+  var plain = ""
+  for scalar in text.unicodeScalars.prefix(limitCharacters) {
+    // C0, DEL, C1 controls, and the marks that turn the direction of text.
+    switch scalar.value {
+    case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: plain += " "
+    default: plain.unicodeScalars.append(scalar)
+    }
+  }
+  return trimmed(plain)
+}

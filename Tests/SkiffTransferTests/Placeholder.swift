@@ -1,3 +1,0 @@
-import Testing
-import SkiffTransfer
-@Test func placeholderSkiffTransfer() { #expect(1 == 1) }
