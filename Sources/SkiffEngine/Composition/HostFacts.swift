@@ -1,0 +1,89 @@
+import SkiffKernel
+
+/// What the machine and the caller are, as far as a container's make-up depends on it.
+public struct HostFacts: Equatable, Sendable {
+  /// The caller's hard limit of open files.
+  public var openFilesHardLimit: UInt64 = .max
+  /// Whether the caller may raise hard limits (CAP_SYS_RESOURCE).
+  public var mayRaiseLimits = true
+  /// Names of the capabilities that can be given at all.
+  public var capabilities: [String] = CapabilityNames.all
+  public var hasAppArmor = false
+  public var hasSELinux = false
+  public var hostname = "localhost"
+  /// How many CPUs have a `thermal_throttle` directory that tells of the machine's load.
+  public var thermalThrottleCPUs = 0
+
+  public init() {}
+}
+
+extension HostFacts {
+  /// Reads the facts of this machine.
+  package static func read() throws(EngineError) -> HostFacts {
+    var facts = HostFacts()
+    let openFiles: Int32 = 7
+    facts.openFilesHardLimit = try naming("read", "the limit of open files") { () throws(Errno) in
+      try ProcessControl.resourceLimit(openFiles).hard
+    }
+    let held = try naming("read", "the caller's capabilities") { () throws(Errno) in
+      try ThreadCapabilities.current()
+    }
+    facts.capabilities = CapabilityNames.all.enumerated().filter { held.permitted.contains(number: $0.offset) }
+      .map(\.element)
+    facts.mayRaiseLimits = held.effective.contains(number: CapabilityNames.systemResource)
+    facts.hasAppArmor = exists("/sys/kernel/security/apparmor/profiles")
+    facts.hasSELinux = exists("/sys/fs/selinux/enforce")
+    facts.hostname = hostname()
+    if exists("/sys/devices/system/cpu/cpu0/thermal_throttle") { facts.thermalThrottleCPUs = cpuCount() }
+    return facts
+  }
+
+  private static func exists(_ path: KernelPath) -> Bool {
+    do throws(Errno) {
+      _ = try Descriptor.workingDirectory.status(path, follow: true)
+      return true
+    } catch {
+      // Not there, or not to be seen: then the container sees it no better.
+      return false
+    }
+  }
+
+  private static func hostname() -> String {
+    do throws(Errno) {
+      let name = try Descriptor.workingDirectory.readFile("/proc/sys/kernel/hostname", limitBytes: 256)
+      return String(decoding: name.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    } catch {
+      return "localhost"
+    }
+  }
+
+  /// The highest CPU number and one; `present` reads as `0-7`.
+  private static func cpuCount() -> Int {
+    do throws(Errno) {
+      let list = try Descriptor.workingDirectory.readFile("/sys/devices/system/cpu/present", limitBytes: 4096)
+      let digits = list.reversed().drop { !isDigit($0) }.prefix { isDigit($0) }.reversed()
+      return min((Int(String(decoding: digits, as: UTF8.self)) ?? 0) + 1, 4096)
+    } catch {
+      return 0
+    }
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+  }
+}
+
+/// The capabilities of Linux in the order of their numbers (capabilities(7)).
+public enum CapabilityNames {
+  public static let all = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+    "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
+    "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+  ]
+
+  static let systemResource = 24
+}

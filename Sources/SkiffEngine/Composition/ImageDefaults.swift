@@ -1,0 +1,15 @@
+/// What an image says about the containers made of it.
+public struct ImageDefaults: Equatable, Sendable {
+  public var entrypoint: [String] = []
+  public var command: [String] = []
+  /// `NAME=value`.
+  public var environment: [String] = []
+  public var user = ""
+  public var workingDirectory = ""
+  /// Paths inside that want a volume.
+  public var volumes: [String] = []
+  public var stopSignal = ""
+  public var labels: [String: String] = [:]
+
+  public init() {}
+}

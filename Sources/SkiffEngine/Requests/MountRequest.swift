@@ -1,0 +1,258 @@
+/// Something that the container sees at a path of its own (`--volume`, `--mount`, `--tmpfs`).
+public struct MountRequest: Equatable, Sendable {
+  public enum Source: Equatable, Sendable {
+    /// A path of the host.
+    case bind(path: String, createsMissing: Bool)
+    /// A volume by name; nil is one of the container's own.
+    case volume(name: String?)
+    /// Memory.
+    case tmpfs
+  }
+
+  public var source: Source
+  /// Absolute.
+  public var destination: String
+  public var isReadOnly = false
+  /// With the mounts beneath the source.
+  public var isRecursive = true
+  /// `private`, `rshared` and so on (mount_namespaces(7)).
+  public var propagation: String?
+  /// Whether a fresh volume is filled with what the image has there.
+  public var copiesFromImage = true
+  /// Mount options as mount(8) writes them: `noexec`, `size=64m`.
+  public var options: [String] = []
+
+  public init(source: Source, destination: String) {
+    self.source = source
+    self.destination = destination
+  }
+
+  static let propagations = ["private", "rprivate", "shared", "rshared", "slave", "rslave"]
+  static let plainOptions = ["exec", "noexec", "suid", "nosuid", "dev", "nodev"]
+}
+
+// --volume
+extension MountRequest {
+  /// Reads `SOURCE:DESTINATION[:OPTIONS]`, `NAME:DESTINATION[:OPTIONS]` or `DESTINATION`. A source that starts with `.` is
+  /// beneath `workingDirectory`.
+  public init(parsingVolume text: String, workingDirectory: String) throws(EngineError) {
+    let option = "--volume"
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard (1...3).contains(parts.count), !parts.contains("") else {
+      throw .invalidOption(name: option, value: text, reason: "expected [SOURCE:]DESTINATION[:OPTIONS]")
+    }
+    let destination = parts.count == 1 ? parts[0] : parts[1]
+    guard destination.hasPrefix("/"), destination != "/" else {
+      throw .invalidOption(
+        name: option, value: text, reason: "\"\(destination)\" is no absolute path below / inside the container")
+    }
+    if parts.count == 1 {
+      self.init(source: .volume(name: nil), destination: destination)
+      return
+    }
+    let source = parts[0]
+    if source.hasPrefix("/") {
+      self.init(source: .bind(path: source, createsMissing: true), destination: destination)
+    } else if source == "." || source == ".." || source.hasPrefix("./") || source.hasPrefix("../") {
+      self.init(
+        source: .bind(path: workingDirectory + "/" + source, createsMissing: true), destination: destination)
+    } else {
+      try VolumeName.check(source, option: option)
+      self.init(source: .volume(name: source), destination: destination)
+    }
+    guard parts.count == 3 else { return }
+    for word in parts[2].split(separator: ",") {
+      try apply(volumeOption: String(word), of: text)
+    }
+  }
+
+  private mutating func apply(volumeOption word: String, of text: String) throws(EngineError) {
+    switch word {
+    case "rw": isReadOnly = false
+    case "ro": isReadOnly = true
+    case "nocopy": copiesFromImage = false
+    // Hints for machines that share files with a virtual one; they change nothing on Linux.
+    case "cached", "delegated", "consistent": break
+    // A label of SELinux, where the kernel runs it; the composer refuses it there.
+    case "z", "Z": options.append(word)
+    case _ where Self.propagations.contains(word): propagation = word
+    case _ where Self.plainOptions.contains(word): options.append(word)
+    case "O", "U", "idmap": throw .notBuilt("the option \(word) of --volume \(text)")
+    default: throw .invalidOption(name: "--volume", value: text, reason: "there is no option \"\(word)\"")
+    }
+  }
+}
+
+// --tmpfs
+extension MountRequest {
+  /// Reads `DESTINATION[:OPTIONS]`.
+  public init(parsingTmpfs text: String) throws(EngineError) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard let destination = parts.first, destination.hasPrefix("/"), destination != "/" else {
+      throw .invalidOption(name: "--tmpfs", value: text, reason: "expected an absolute path below /")
+    }
+    self.init(source: .tmpfs, destination: destination)
+    guard parts.count == 2 else { return }
+    for word in parts[1].split(separator: ",").map(String.init) {
+      let name = String(word.prefix { $0 != "=" })
+      switch name {
+      case "ro": isReadOnly = true
+      case "rw": isReadOnly = false
+      case "size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol": options.append(word)
+      case _ where Self.plainOptions.contains(word): options.append(word)
+      case _ where Self.propagations.contains(word): propagation = word
+      case "noatime", "relatime", "strictatime", "nodiratime", "sync", "async", "dirsync": options.append(word)
+      default: throw .invalidOption(name: "--tmpfs", value: text, reason: "there is no option \"\(word)\"")
+      }
+    }
+  }
+}
+
+// --mount
+extension MountRequest {
+  /// Reads `type=bind|volume|tmpfs,source=…,target=…[,…]`.
+  public init(parsingMount text: String, workingDirectory: String) throws(EngineError) {
+    var fields = MountFields()
+    for field in try Self.commaFields(text) {
+      let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      try fields.set(parts[0], to: parts.count == 2 ? parts[1] : nil, of: text)
+    }
+    self = try fields.request(of: text, workingDirectory: workingDirectory)
+  }
+
+  /// Splits at commas; a field in double quotes may hold one (RFC 4180).
+  private static func commaFields(_ text: String) throws(EngineError) -> [String] {
+    var fields: [String] = []
+    var field = ""
+    var isQuoted = false
+    for character in text {
+      switch character {
+      case "\"": isQuoted.toggle()
+      case "," where !isQuoted:
+        fields.append(field)
+        field = ""
+      default: field.append(character)
+      }
+    }
+    guard !isQuoted else { throw .invalidOption(name: "--mount", value: text, reason: "a quote is not closed") }
+    fields.append(field)
+    return fields
+  }
+}
+
+/// What the fields of one `--mount` said.
+private struct MountFields {
+  var type = "volume"
+  var source: String?
+  var destination: String?
+  var isReadOnly = false
+  var propagation: String?
+  var isRecursive = true
+  var copiesFromImage = true
+  var tmpfsOptions: [String] = []
+
+  mutating func set(_ key: String, to value: String?, of text: String) throws(EngineError) {
+    func refuse(_ reason: String) -> EngineError { .invalidOption(name: "--mount", value: text, reason: reason) }
+    func flag() throws(EngineError) -> Bool {
+      guard let value else { return true }
+      guard let flag = NumberOption.boolean(value) else { throw refuse("\(key) is true or false") }
+      return flag
+    }
+    func word() throws(EngineError) -> String {
+      guard let value, !value.isEmpty else { throw refuse("\(key) needs a value") }
+      return value
+    }
+    switch key {
+    case "type": type = try word()
+    case "source", "src": source = try word()
+    case "target", "destination", "dst": destination = try word()
+    case "readonly", "ro": isReadOnly = try flag()
+    case "rw": isReadOnly = try !flag()
+    case "bind-propagation":
+      propagation = try word()
+      guard MountRequest.propagations.contains(propagation ?? "") else {
+        throw refuse("bind-propagation is one of " + MountRequest.propagations.joined(separator: ", "))
+      }
+    case "bind-nonrecursive": isRecursive = try !flag()
+    case "volume-nocopy": copiesFromImage = try !flag()
+    case "tmpfs-size":
+      let size = try word()
+      guard let bytes = NumberOption.bytes(size), bytes >= 0 else { throw refuse("tmpfs-size is a number of bytes") }
+      tmpfsOptions.append("size=\(bytes)")
+    case "tmpfs-mode":
+      let mode = try word()
+      guard let bits = UInt32(mode, radix: 8), bits <= 0o7777 else { throw refuse("tmpfs-mode is octal") }
+      tmpfsOptions.append("mode=" + String(bits, radix: 8))
+    case "consistency": _ = try word()
+    case "volume-driver", "volume-opt", "volume-label", "volume-subpath", "bind-recursive", "idmap", "image-subpath":
+      throw .notBuilt("the field \(key) of --mount \(text)")
+    default: throw refuse("there is no field \"\(key)\"")
+    }
+  }
+
+  func request(of text: String, workingDirectory: String) throws(EngineError) -> MountRequest {
+    func refuse(_ reason: String) -> EngineError { .invalidOption(name: "--mount", value: text, reason: reason) }
+    guard let destination else { throw refuse("the field target is missing") }
+    guard destination.hasPrefix("/"), destination != "/" else {
+      throw refuse("the target is an absolute path below /")
+    }
+    var request: MountRequest
+    switch type {
+    case "bind":
+      guard let source else { throw refuse("a bind mount needs a source") }
+      let path = source.hasPrefix("/") ? source : workingDirectory + "/" + source
+      request = MountRequest(source: .bind(path: path, createsMissing: false), destination: destination)
+    case "volume":
+      if let source { try VolumeName.check(source, option: "--mount") }
+      request = MountRequest(source: .volume(name: source), destination: destination)
+    case "tmpfs":
+      guard source == nil else { throw refuse("a tmpfs has no source") }
+      request = MountRequest(source: .tmpfs, destination: destination)
+    case "image", "npipe", "cluster", "devpts", "ramfs", "glob":
+      throw .notBuilt("--mount type=\(type)")
+    default: throw refuse("the type is bind, volume or tmpfs")
+    }
+    request.isReadOnly = isReadOnly
+    request.propagation = propagation
+    request.isRecursive = isRecursive
+    request.copiesFromImage = copiesFromImage
+    request.options = tmpfsOptions
+    return request
+  }
+}
+
+/// The names of volumes.
+enum VolumeName {
+  /// Letters, digits, `_`, `.` and `-`, the first a letter or a digit, at most 255: a name is one component of a path.
+  static func isValid(_ name: String) -> Bool {
+    ObjectName.isValid(name)
+  }
+
+  static func check(_ name: String, option: String) throws(EngineError) {
+    guard isValid(name) else {
+      throw .invalidOption(
+        name: option, value: name,
+        reason: "a volume's name has letters, digits, _ . and -; the path of a directory starts with / or ./")
+    }
+  }
+}
+
+/// The names that people give to containers and volumes.
+enum ObjectName {
+  static func isValid(_ name: String) -> Bool {
+    let bytes = Array(name.utf8)
+    guard (1...255).contains(bytes.count), let first = bytes.first, isLetterOrDigit(first) else { return false }
+    return bytes.allSatisfy {
+      isLetterOrDigit($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
+    }
+  }
+
+  private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/// Everything that a person may ask of a new container: what `run` and `create` say, as a value.
+///
+/// Nothing in it depends on the machine or the image; what is nil or empty is left to the image, then to the defaults.
+public struct RunRequest: Equatable, Sendable {
+  /// The image as it was named; empty where `rootfs` stands in its place.
+  public var image = ""
+  /// A directory, or an ext4 image file, that is the root file system instead of an image's layers.
+  public var rootfs: String?
+  /// What runs, after the entry point; empty leaves it to the image.
+  public var command: [String] = []
+  /// Replaces the image's entry point; an empty list removes it. Nil leaves it.
+  public var entrypoint: [String]?
+  public var name: String?
+  public var platform: String?
+
+  // The process.
+  /// `NAME=value`; a bare `NAME` removes the image's variable.
+  public var environment: [String] = []
+  public var workingDirectory: String?
+  /// `USER`, `USER:GROUP`, by name or number.
+  public var user: String?
+  public var additionalGroups: [String] = []
+  public var umask: UInt32?
+  public var isInteractive = false
+  public var hasTerminal = false
+  public var usesInit = false
+  public var stopSignal: String?
+  public var stopTimeoutSeconds: Int64?
+  public var oomScoreAdjustment: Int32?
+  public var resourceLimits: [ResourceLimitRequest] = []
+
+  // What it is called and what it says of itself.
+  public var hostname: String?
+  public var domainname: String?
+  public var labels: [String: String] = [:]
+  public var annotations: [String: String] = [:]
+  public var removesItself = false
+  public var logDriver = LogDriver.jsonFile
+
+  // What it sees.
+  public var isReadOnly = false
+  public var mounts: [MountRequest] = []
+  public var shmSizeBytes: Int64?
+  public var devices: [DeviceRequest] = []
+  public var deviceRules: [DeviceRuleRequest] = []
+  public var sysctls: [String: String] = [:]
+
+  // Namespaces.
+  public var pidNamespace = NamespaceRequest.private
+  public var ipcNamespace = NamespaceRequest.private
+  public var utsNamespace = NamespaceRequest.private
+  public var cgroupNamespace = NamespaceRequest.private
+  public var userNamespace = UserNamespaceRequest.host
+
+  // The network.
+  public var network = NetworkRequest.bridge
+  public var dnsServers: [String] = []
+  public var dnsSearch: [String] = []
+  public var dnsOptions: [String] = []
+  /// `name:address`.
+  public var extraHosts: [String] = []
+
+  // Rights.
+  public var addedCapabilities: [String] = []
+  public var droppedCapabilities: [String] = []
+  public var isPrivileged = false
+  public var security = SecurityRequest()
+
+  // Limits.
+  public var resources = ResourceRequest()
+  public var cgroupParent: String?
+
+  public init() {}
+}
+
+/// Where a container's output is kept.
+public enum LogDriver: String, Equatable, Sendable {
+  /// A file of one JSON object a line, which `logs` reads.
+  case jsonFile = "json-file"
+  /// Nowhere.
+  case none
+}
+
+/// What `--security-opt` asks for; nil leaves the default.
+public struct SecurityRequest: Equatable, Sendable {
+  /// Forbids (or, false, allows) gaining rights by executing setuid programs.
+  public var noNewPrivileges: Bool?
+  /// `unconfined`, or the path of a profile.
+  public var seccomp: String?
+  /// `unconfined`, or the name of a loaded profile.
+  public var apparmor: String?
+  /// Leaves /proc and /sys unmasked and writable as the kernel has them.
+  public var systemPathsAreUnconfined = false
+
+  public init() {}
+}
+
+/// Limits on what a container uses; nil leaves a thing unlimited, or at its default.
+public struct ResourceRequest: Equatable, Sendable {
+  public var memoryBytes: Int64?
+  /// Memory and swap together; -1 is unlimited.
+  public var memorySwapBytes: Int64?
+  public var memoryReservationBytes: Int64?
+  public var memorySwappiness: UInt64?
+  public var oomKillIsDisabled = false
+  /// In billionths of a CPU.
+  public var nanoCPUs: Int64?
+  public var cpuShares: UInt64?
+  /// In microseconds.
+  public var cpuPeriod: UInt64?
+  /// In microseconds.
+  public var cpuQuota: Int64?
+  public var cpusetCPUs: String?
+  public var cpusetMemoryNodes: String?
+  /// -1 is unlimited.
+  public var pidsLimit: Int64?
+  public var blockIOWeight: UInt16?
+  public var blockIOWeightDevices: [DeviceAmount] = []
+  public var readBytesPerSecond: [DeviceAmount] = []
+  public var writeBytesPerSecond: [DeviceAmount] = []
+  public var readOperationsPerSecond: [DeviceAmount] = []
+  public var writeOperationsPerSecond: [DeviceAmount] = []
+
+  public init() {}
+}
+
+/// An amount for one block device of the host.
+public struct DeviceAmount: Equatable, Sendable {
+  public var path: String
+  public var amount: UInt64
+
+  public init(path: String, amount: UInt64) {
+    self.path = path
+    self.amount = amount
+  }
+}

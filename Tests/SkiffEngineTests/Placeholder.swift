@@ -1,3 +1,0 @@
-import Testing
-import SkiffEngine
-@Test func placeholderSkiffEngine() { #expect(1 == 1) }
