@@ -124,6 +124,7 @@ let package = Package(
     .testTarget(
       name: "SkiffTransferTests",
       dependencies: ["SkiffTransfer", "SkiffImages", "SkiffKernel", "SkiffSpec"],
+      exclude: ["Fixtures"],
       swiftSettings: houseTests),
     .testTarget(
       name: "SkiffNetworksTests", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"],

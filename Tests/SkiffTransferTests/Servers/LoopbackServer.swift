@@ -143,3 +143,12 @@ extension [ServerAct] {
     answer(status, fields, body: [UInt8](text.utf8))
   }
 }
+
+/// The port of a server that does not exist yet when its answers are written.
+final class PortBox: Sendable {
+  private let port = Mutex<UInt16>(0)
+
+  var value: UInt16 { port.withLock { $0 } }
+
+  func set(_ value: UInt16) { port.withLock { $0 = value } }
+}
