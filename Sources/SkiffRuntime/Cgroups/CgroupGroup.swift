@@ -34,8 +34,11 @@ package struct CgroupGroup: ~Copyable {
   }
 
   /// Moves the calling thread into the group of each `tasks` file; for a process of one thread, that is the process.
+  ///
+  /// Takes no memory: it is called between clone3(2) and execve(2).
   package static func enter(_ taskFiles: [Descriptor]) throws(Errno) {
-    for file in taskFiles { try CgroupFiles.write("0", to: file) }
+    let caller: InlineArray<1, UInt8> = [UInt8(ascii: "0")]
+    for file in taskFiles { _ = try file.write(caller.span) }
   }
 }
 

@@ -25,6 +25,7 @@ struct ScratchCgroup {
       try body(group, scratch)
     }
     try scratch.record.kill(signal: SIGKILL)
+    if try scratch.record.isFrozen() { try scratch.record.thaw() }
     try scratch.record.remove(pruningParents: 1)
     #expect(!scratch.record.exists())
     try outcome.get()
@@ -93,18 +94,33 @@ func startShell(_ script: String) throws -> WaitingShell {
   posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
   defer { posix_spawn_file_actions_destroy(&actions) }
+  // The threads that tests run on block most signals.
+  var attributes = posix_spawnattr_t()
+  var noSignals = sigset_t()
+  sigemptyset(&noSignals)
+  posix_spawnattr_init(&attributes)
+  posix_spawnattr_setsigmask(&attributes, &noSignals)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+  defer { posix_spawnattr_destroy(&attributes) }
   var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sh"), strdup("-c"), strdup(script), nil]
   defer { for argument in arguments { free(argument) } }
   var id: Int32 = 0
-  let error = posix_spawn(&id, "/bin/sh", &actions, nil, &arguments, environ)
+  let error = posix_spawn(&id, "/bin/sh", &actions, &attributes, &arguments, environ)
   close(ends[0])
   try #require(error == 0)
   return WaitingShell(id: id, gate: ends[1])
 }
 
-/// Reaps a child: its exit code, or 128 and the signal.
+/// Reaps a child: its exit code, or 128 and the signal; -1 for one that had to be killed after a minute.
 func reap(_ processID: Int32) -> Int32 {
   var status: Int32 = 0
-  while waitpid(processID, &status, 0) < 0 && errno == EINTR {}
-  return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
+  for _ in 0..<6000 {
+    if waitpid(processID, &status, WNOHANG) == processID {
+      return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
+    }
+    ClockTime.sleep(milliseconds: 10)
+  }
+  kill(processID, SIGKILL)
+  waitpid(processID, &status, 0)
+  return -1
 }
