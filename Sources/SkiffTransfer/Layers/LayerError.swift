@@ -48,6 +48,8 @@ package enum LayerRefusal: Error, Equatable, Sendable {
   case emptyLink
   /// A path with a zero byte.
   case zeroInPath
+  /// When packing: overlayfs keeps the directory's content under another name below.
+  case redirected
 }
 
 /// The limits that a layer can run into.
@@ -101,6 +103,7 @@ extension LayerRefusal: CustomStringConvertible {
     case .unknownType(let type): "its type \(type) is not known"
     case .emptyLink: "it is a symbolic link to nothing"
     case .zeroInPath: "a path holds a zero byte"
+    case .redirected: "overlayfs keeps its content under another name below"
     }
   }
 }

@@ -18,6 +18,8 @@ package struct UnpackedLayer: Equatable, Sendable {
   package let hasPrivilegedFiles: Bool
   /// Nothing of the layers below shows through.
   package let hidesLowerLayers: Bool
+  /// The layer says itself what its root directory is like.
+  package let describesRoot: Bool
   /// What could not be taken over, in words; empty for nearly every layer.
   package let leftOut: [String]
 }
@@ -134,6 +136,6 @@ package struct LayerUnpacker: ~Copyable {
       format: decompressor.format ?? .none, diffHexadecimal: archive.finishHexadecimal(),
       archiveSizeBytes: archive.byteCount, contentBytes: writer.contentBytes, entryCount: reader.entryCount,
       hasPrivilegedFiles: writer.hasPrivilegedFiles, hidesLowerLayers: writer.hidesLowerLayers,
-      leftOut: writer.leftOut)
+      describesRoot: writer.describesRoot, leftOut: writer.leftOut)
   }
 }

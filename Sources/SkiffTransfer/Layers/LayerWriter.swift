@@ -22,6 +22,8 @@ struct LayerWriter: ~Copyable, TarConsumer {
   private(set) var contentBytes: Int64 = 0
   /// True once a set-user-id, set-group-id or capability-bearing file was made.
   private(set) var hasPrivilegedFiles = false
+  /// True once the layer said what its root directory is like.
+  private(set) var describesRoot = false
   /// What could not be taken over, in words, at most `leftOutLimit` lines.
   private(set) var leftOut: [String] = []
 
@@ -113,6 +115,7 @@ extension LayerWriter {
   private mutating func make(_ entry: TarEntry, at path: LayerPath) throws(LayerTreeError) {
     if path.isRoot {
       guard entry.type == .directory else { throw .refused(.rootNotDirectory) }
+      describesRoot = true
       try deferFacts(of: entry, at: path)
       return
     }
@@ -277,7 +280,7 @@ extension LayerWriter {
   ///
   /// overlayfs's own would let a layer redirect or hide what it does not hold; labels and hashes of the host's policy are the
   /// host's to give.
-  private static let refusedAttributes = [
+  static let refusedAttributes = [
     "trusted.overlay.", "user.overlay.", "security.selinux", "security.ima", "security.evm", "security.SMACK64",
     "security.apparmor",
   ].map { Array($0.utf8) }
