@@ -120,3 +120,35 @@ final class Bundle {
     }
     """
 }
+
+// The verbs of a container's life.
+extension Bundle {
+  /// Writes the configuration and creates the container.
+  func create(_ options: [String] = []) throws {
+    try writeConfiguration()
+    try runtime(["create", "--bundle", path] + options + [id]).expecting(0)
+  }
+
+  func start() throws {
+    try runtime(["start", id]).expecting(0)
+  }
+
+  func kill(_ signal: String = "KILL") throws {
+    try runtime(["kill", id, signal]).expecting(0)
+  }
+
+  func delete(force: Bool = false) throws {
+    try runtime(["delete"] + (force ? ["--force"] : []) + [id]).expecting(0)
+  }
+
+  /// Waits until the container's state is as wanted.
+  func await(_ status: String, seconds: Double = 10) throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while try state().status.text != status {
+      guard ContinuousClock.now < deadline else {
+        throw Trouble("the container is \(try state().status.text), not \(status)")
+      }
+      ClockTime.sleep(milliseconds: 10)
+    }
+  }
+}

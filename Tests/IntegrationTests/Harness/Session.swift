@@ -11,6 +11,9 @@ struct Outcome: CustomStringConvertible {
   /// Somebody still held its output open after it had ended: a background process that inherited it.
   var outputStayedOpen: Bool
 
+  /// What it said on standard error, without the escapes of a log line.
+  var message: String { errors.replacingOccurrences(of: "\\\"", with: "\"") }
+
   var lines: [String] { output.split(separator: "\n").map(String.init) }
 
   var description: String {
