@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Runs skiff and its peers side by side, interleaved, and prints ratios.
+
+A figure in milliseconds says more about the machine than about a program; a ratio measured in one interleaved run
+says something about both programs. Peers that are not installed are left out.
+
+  bench.py [runtime] [engine] [calls] [--runs N]
+
+runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as an engine writes it
+engine   `run --rm` of an image, without a network and with the default one
+calls    how many system calls, processes and programs each of these takes
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAMS = os.environ.get("PROGRAMS", os.path.join(HERE, "..", ".build", "release"))
+
+
+def worker():
+    """Starts what it is told, one at a time, and tells how long it took: on standard input and output, as JSON lines."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for line in sys.stdin:
+        order = json.loads(line)
+        argv = order["argv"]
+        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+        start = time.monotonic_ns()
+        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+        _, status, usage = os.wait4(pid, 0)
+        wall = time.monotonic_ns() - start
+        os.close(log)
+        answer = {
+            "wall": wall / 1e6,
+            "cpu": (usage.ru_utime + usage.ru_stime) * 1e3,
+            "code": os.waitstatus_to_exitcode(status),
+        }
+        print(json.dumps(answer), flush=True)
+
+
+class Worker:
+    """The process that starts programs: one for all, and one that does not see the controller-less cgroup v2 tree.
+
+    On hybrid cgroups crun takes that tree for the only one and refuses; a mount namespace without it is its way out.
+    """
+
+    def __init__(self, hides_unified):
+        command = [sys.executable, os.path.abspath(__file__), "--worker"]
+        if hides_unified:
+            script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
+            command = ["unshare", "--mount", "sh", "-c", script, "sh"] + command
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, argv, log):
+        self.process.stdin.write(json.dumps({"argv": argv, "log": log}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Contestant:
+    """A program and how it is asked for one container."""
+
+    def __init__(self, name, argv, hides_unified=False):
+        self.name = name
+        self.argv = argv
+        self.hides_unified = hides_unified
+        self.samples = {}
+
+
+class Bench:
+    def __init__(self, runs):
+        self.runs = runs
+        self.directory = tempfile.mkdtemp(prefix="skiff-bench-", dir="/var/tmp")
+        self.workers = {False: Worker(False), True: Worker(True)}
+        self.number = 0
+
+    def close(self):
+        for worker in self.workers.values():
+            worker.close()
+        for parent, names, _ in os.walk("/sys/fs/cgroup"):
+            if "skiff-bench" in names:
+                try:
+                    os.rmdir(os.path.join(parent, "skiff-bench"))
+                except OSError as error:
+                    print(f"left behind: {parent}/skiff-bench: {error}", file=sys.stderr)
+            if parent.count("/") > 4:
+                names.clear()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def once(self, contestant):
+        self.number += 1
+        log = os.path.join(self.directory, "log")
+        result = self.workers[contestant.hides_unified].run(contestant.argv(f"bench{self.number}"), log)
+        if result["code"] != 0:
+            with open(log, errors="replace") as file:
+                raise SystemExit(f"{contestant.name} failed ({result['code']}): {file.read()}")
+        return result
+
+    def interleave(self, title, contestants, spacing):
+        """Every contestant once, then every one again: what disturbs the machine disturbs them all."""
+        for contestant in contestants:
+            contestant.samples = {"wall": [], "cpu": []}
+            self.once(contestant)
+        for round_number in range(self.runs):
+            # In another order each time, so that nobody always follows the same neighbour.
+            shift = round_number % len(contestants)
+            for contestant in contestants[shift:] + contestants[:shift]:
+                if spacing:
+                    time.sleep(spacing)
+                result = self.once(contestant)
+                for key in contestant.samples:
+                    contestant.samples[key].append(result[key])
+        own = contestants[0]
+        print(f"\n### {title}, {'100 ms apart' if spacing else 'back to back'}, {self.runs} rounds\n")
+        print("| | wall median ms | wall min ms | CPU median ms | wall: skiff takes | CPU: skiff takes |")
+        print("|---|---|---|---|---|---|")
+        for contestant in contestants:
+            samples = contestant.samples
+            ratio = {
+                key: "" if contestant is own else f"{median(own.samples[key]) / median(samples[key]):.2f} ×"
+                for key in ("wall", "cpu")
+            }
+            print(
+                f"| {contestant.name} | {median(samples['wall']):.1f} | {min(samples['wall']):.1f} "
+                f"| {median(samples['cpu']):.1f} | {ratio['wall']} | {ratio['cpu']} |"
+            )
+
+    def bundle(self, name, config):
+        """A bundle of busybox with one of the configurations here."""
+        path = os.path.join(self.directory, name)
+        rootfs = os.path.join(path, "rootfs")
+        if not os.path.exists(rootfs):
+            subprocess.run([os.path.join(HERE, "..", "Scripts", "busybox-tree"), rootfs], check=True)
+            for directory in ("binds", "binds/shm"):
+                os.mkdir(os.path.join(path, directory))
+            for file in ("resolv.conf", "hosts", ".containerenv", "hostname"):
+                open(os.path.join(path, "binds", file), "w").close()
+        with open(os.path.join(HERE, config)) as file:
+            self.template = file.read()
+        text = self.template.replace("@BUNDLE@", path).replace("@ID@", name)
+        with open(os.path.join(path, "config.json"), "w") as file:
+            file.write(text)
+        return path
+
+    def runtimes(self, bundle):
+        state = os.path.join(self.directory, "state")
+
+        def contestant(name, program, hides_unified=False):
+            root = f"{state}-{name.split()[0]}"
+            return Contestant(
+                name, lambda id: [program, "--root", root, "run", "--bundle", bundle, id], hides_unified)
+
+        found = [contestant("skiff-runtime", os.path.join(PROGRAMS, "skiff-runtime"))]
+        for name, hides in (("crun", True), ("runc", False)):
+            program = shutil.which(name)
+            if program:
+                found.append(contestant(f"{name} {version(program)}", program, hides))
+        return found
+
+    def engines(self, network):
+        store = os.path.join(self.directory, "store")
+        skiff = os.path.join(PROGRAMS, "skiff")
+        own = [skiff, "--root", store, "--run-root", os.path.join(self.directory, "run")]
+        podman = shutil.which("podman")
+        peer = [podman, "--root", os.path.join(self.directory, "podman"), "--runroot",
+                os.path.join(self.directory, "podman-run")]
+        image = "localhost/busybox:latest"
+        if not os.path.exists(store):
+            tree = os.path.join(self.directory, "tree")
+            archive = os.path.join(self.directory, "busybox.tar")
+            subprocess.run([os.path.join(HERE, "..", "Scripts", "busybox-tree"), tree], check=True)
+            subprocess.run(["tar", "-C", tree, "-cf", archive, "."], check=True)
+            subprocess.run(own + ["import", archive, image], check=True, stdout=subprocess.DEVNULL)
+            if podman:
+                subprocess.run(peer + ["import", "--quiet", archive, image], check=True, stdout=subprocess.DEVNULL)
+        found = [Contestant("skiff", lambda id: own + ["run", "--rm", "--network", network, image, "/bin/true"])]
+        if podman:
+            # Without these it asks for limits that a caller without CAP_SYS_RESOURCE may not set.
+            limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
+            theirs = "podman" if network == "bridge" else network
+            found.append(
+                Contestant(
+                    f"podman {version(podman)}",
+                    lambda id: peer + ["run", "--rm", "--network", theirs] + limits + [image, "/bin/true"], True))
+        return found
+
+    def calls(self, title, contestants):
+        if not shutil.which("strace"):
+            return
+        print(f"\n### {title}: what it takes\n")
+        print("| | system calls | processes and threads | programs executed |")
+        print("|---|---|---|---|")
+        for contestant in contestants:
+            self.number += 1
+            trace = os.path.join(self.directory, "trace")
+            log = os.path.join(self.directory, "log")
+            argv = [shutil.which("strace"), "-f", "-o", trace] + contestant.argv(f"bench{self.number}")
+            self.workers[contestant.hides_unified].run(argv, log)
+            calls, processes, programs = 0, set(), 0
+            with open(trace, errors="replace") as file:
+                for line in file:
+                    match = re.match(r"(\d+) +(<\.\.\. )?(\w+)( resumed>|\()", line)
+                    if not match:
+                        continue
+                    processes.add(match.group(1))
+                    if match.group(2):
+                        continue
+                    calls += 1
+                    if match.group(3) in ("execve", "execveat") and "ENOENT" not in line:
+                        programs += 1
+            print(f"| {contestant.name} | {calls} | {len(processes)} | {programs} |")
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def version(program):
+    text = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    match = re.search(r"\d+\.\d+(\.\d+)?", text)
+    return match.group(0) if match else "?"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=["runtime", "engine", "calls", []], default=[])
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        return worker()
+    what = options.what or ["runtime", "engine", "calls"]
+    if os.geteuid() != 0:
+        raise SystemExit("the benchmarks need root")
+    bench = Bench(options.runs)
+    try:
+        configurations = [
+            ("minimal", "minimal-config.json", "run, minimal configuration"),
+            ("engine", "engine-config.json", "run, an engine's configuration"),
+        ]
+        bundles = [(title, bench.bundle(name, config)) for name, config, title in configurations]
+        if "runtime" in what:
+            for title, bundle in bundles:
+                for spacing in (0, 0.1):
+                    bench.interleave(title, bench.runtimes(bundle), spacing)
+        if "engine" in what:
+            for network in ("none", "bridge"):
+                for spacing in (0, 0.1):
+                    bench.interleave(f"run --rm --network {network}", bench.engines(network), spacing)
+        if "calls" in what:
+            for title, bundle in bundles:
+                bench.calls(title, bench.runtimes(bundle))
+            for network in ("none", "bridge"):
+                bench.calls(f"run --rm --network {network}", bench.engines(network))
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    main()
