@@ -18,20 +18,24 @@ extension Descriptor {
   /// Replaces the file `name` of this directory: after a crash at any point it holds the old content or the new, whole.
   ///
   /// Written beside, synced, renamed in; then the directory is synced (AtomicFile is the pattern's usual name).
-  package func replaceFile(_ name: KernelPath, with content: [UInt8], mode: UInt32 = 0o600) throws(Errno) {
+  ///
+  /// - Parameter isDurable: false for what need not outlive the machine's next start: nothing is synced then.
+  package func replaceFile(
+    _ name: KernelPath, with content: [UInt8], mode: UInt32 = 0o600, isDurable: Bool = true
+  ) throws(Errno) {
     let temporary = try TemporaryName.make(prefix: ".new-")
     let file = try open(temporary, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
     do throws(Errno) {
       try file.descriptor.writeAll(content)
       try file.descriptor.changeMode(mode)
-      try file.descriptor.synchronize()
+      if isDurable { try file.descriptor.synchronize() }
       try rename(temporary, to: name, in: self)
     } catch {
       // The first error tells more than a failure to clean up after it.
       do throws(Errno) { try unlink(temporary) } catch {}
       throw error
     }
-    try synchronize()
+    if isDurable { try synchronize() }
   }
 
   /// The content of the regular file `name` of this directory, no link followed, at most `limitBytes`.

@@ -16,6 +16,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// The open file, lent: valid only while this owner lives.
+  ///
+  /// An owner without a name ends before what is lent from it is used (`try open(path).descriptor.write(…)` writes to a closed
+  /// file, or to a stranger): give it a name. A test of the house looks for it.
   package var descriptor: Descriptor { Descriptor(number) }
 
   /// Gives the open file away without closing it.

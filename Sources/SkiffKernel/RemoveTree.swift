@@ -41,7 +41,8 @@ extension Descriptor {
   private func removeDirectoryWhenEmptied(_ name: KernelPath) throws(Errno) {
     var triesLeft = 16
     while true {
-      try openTopToRemove(name).descriptor.removeContents()
+      let top = try openTopToRemove(name)
+      try top.descriptor.removeContents()
       do throws(Errno) {
         try removeDirectory(name)
         return

@@ -77,17 +77,25 @@ package struct Root: ~Copyable, Sendable {
   }
 
   /// Opens the directory `path`, making what is missing of it, root's and with `mode`.
+  package func openDirectory(_ path: KernelPath, creatingWithMode mode: UInt32) throws(Errno) -> FileDescriptor {
+    try descriptor.openDirectoryInRoot(path, creatingWithMode: mode)
+  }
+}
+
+extension Descriptor {
+  /// Opens the directory `path` with this one as `/`, making what is missing of it, root's and with `mode`.
   ///
   /// Links that exist are followed inside the tree; a component that is missing is made as a plain directory beneath the
   /// descriptor of its parent, so a link that appears meanwhile is refused (ENOTDIR or ELOOP), not followed.
-  package func openDirectory(_ path: KernelPath, creatingWithMode mode: UInt32) throws(Errno) -> FileDescriptor {
+  package func openDirectoryInRoot(_ path: KernelPath, creatingWithMode mode: UInt32) throws(Errno) -> FileDescriptor {
+    let rules: ResolveFlags = [.inRoot, .noMagicLinks]
     do throws(Errno) {
-      return try open(path, [.directory, .pathOnly])
+      return try open(path, [.directory, .pathOnly], resolve: rules)
     } catch {
       // What is missing is made below, component by component.
       guard error == .notFound else { throw error }
     }
-    var current = try open(".", [.directory, .pathOnly])
+    var current = try open(".", [.directory, .pathOnly], resolve: rules)
     var walked: [UInt8] = []
     for component in path.bytes.split(separator: UInt8(ascii: "/")) where !component.elementsEqual([UInt8(ascii: ".")])
     {
@@ -95,7 +103,7 @@ package struct Root: ~Copyable, Sendable {
       walked.append(contentsOf: component)
       do throws(Errno) {
         // From the anchor, so that `..` and absolute links mean what they mean inside the tree.
-        current = try open(try KernelPath(bytes: walked), [.directory, .pathOnly])
+        current = try open(try KernelPath(bytes: walked), [.directory, .pathOnly], resolve: rules)
         continue
       } catch {
         guard error == .notFound else { throw error }

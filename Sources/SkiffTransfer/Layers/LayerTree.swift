@@ -173,7 +173,8 @@ extension LayerTree {
       if let found = try status(of: kernelName, in: parent) {
         guard found.type == .directory else { return }
         try attempt("make opaque") { () throws(Errno) in
-          try parent.open(kernelName, [.readOnly, .directory, .noFollow]).descriptor.setOverlayOpaque()
+          let opaque = try parent.open(kernelName, [.readOnly, .directory, .noFollow])
+          try opaque.descriptor.setOverlayOpaque()
         }
       } else {
         try attempt("make the whiteout") { () throws(Errno) in

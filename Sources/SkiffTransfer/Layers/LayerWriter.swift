@@ -190,7 +190,8 @@ extension LayerWriter {
           try parent.makeDirectory(name, mode: 0o700)
           // The layer removed what was there and put a new directory in its place: the old content stays hidden.
           if replacesWhiteout {
-            try parent.open(name, [.readOnly, .directory, .noFollow]).descriptor.setOverlayOpaque()
+            let opaque = try parent.open(name, [.readOnly, .directory, .noFollow])
+            try opaque.descriptor.setOverlayOpaque()
           }
         }
       }
