@@ -1,0 +1,186 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+// What the container sees of file systems: its root, its mounts in the order of the spec, its /dev.
+extension LaunchPlanner {
+  mutating func planFileSystems() throws(LaunchError) {
+    // Before the first mount: nothing that follows may reach the host's mount namespace by propagation.
+    plan.steps.append(.isolateMounts)
+    // Without pivot_root the tree must lie over `/` itself, so that nothing of the old root can be reached behind it.
+    plan.steps.append(.attachRoot(path: circumstances.usesPivot ? circumstances.rootPath : "/"))
+    for (index, mount) in spec.mounts.enumerated() {
+      try plan(mount, keyPath: "mounts[\(index)]")
+    }
+    planDevices()
+    if process.terminal {
+      // After devpts is mounted, before the pivot: by descriptor inside the new /dev.
+      plan.steps.append(
+        .openConsole(
+          ConsolePlan(size: process.consoleSize, userID: process.user.userID, isMountedOnConsole: true)))
+    }
+    if process.workingDirectory != "/" { plan.steps.append(.makeWorkingDirectory(process.workingDirectory)) }
+  }
+
+  private mutating func plan(_ mount: RuntimeSpec.Mount, keyPath: String) throws(LaunchError) {
+    let options = MountOptions(mount.options)
+    let target = mount.destination.hasPrefix("/") ? mount.destination : "/" + mount.destination
+    if options.copiesUp {
+      throw LaunchError("\(keyPath): the option tmpcopyup is not supported by this version of skiff-runtime")
+    }
+    if options.isBind || mount.type == "bind" {
+      try planBind(mount, options, target: target, keyPath: keyPath)
+      return
+    }
+    guard let type = mount.type, !type.isEmpty else {
+      throw LaunchError("\(keyPath) (\(target)) has neither a type nor the option bind")
+    }
+    if type == "cgroup" || type == "cgroup2" {
+      try planCgroups(options, target: target, keyPath: keyPath)
+      return
+    }
+    var fileSystem = FileSystemMount(type: type, target: target)
+    fileSystem.source = mount.source
+    fileSystem.attributes = options.set
+    fileSystem.parameters = options.parameters
+    fileSystem.refusesLinks = type == "proc" || type == "sysfs"
+    // A read-only /dev gets its nodes first; `sealMount` closes it.
+    if Self.cleaned(target) == "/dev" { fileSystem.attributes.subtract(.readOnly) }
+    plan.steps.append(.mount(fileSystem))
+    if let propagation = options.propagation {
+      throw LaunchError("\(keyPath) (\(target)): propagation \(propagation) has no meaning for a new \(type)")
+    }
+  }
+
+  private mutating func planBind(
+    _ mount: RuntimeSpec.Mount, _ options: MountOptions, target: String, keyPath: String
+  ) throws(LaunchError) {
+    guard let written = mount.source, !written.isEmpty else {
+      throw LaunchError("\(keyPath) (\(target)) is a bind without a source")
+    }
+    let path = written.hasPrefix("/") ? written : circumstances.bundlePath + "/" + written
+    var options = options
+    if options.propagation == nil {
+      // Without a word the container's copy follows the root's propagation, slave by default: the host's later mounts
+      // arrive, the container's own never leave.
+      let root = Self.rootPropagation(spec.linux.rootfsPropagation)
+      options.propagation = root?.0 ?? .slave
+      options.propagatesRecursively = true
+    }
+    if options.isIDMapped, mount.uidMappings.isEmpty, spec.linux.uidMappings.isEmpty {
+      throw LaunchError("\(keyPath) (\(target)): idmap needs mappings of the mount or of the user namespace")
+    }
+    let isIDMapped = options.isIDMapped || !mount.uidMappings.isEmpty
+    let source = plan.sources.count
+    plan.sources.append(
+      BindSource(
+        path: path, isRecursive: options.isRecursiveBind, options: options,
+        uidMappings: !isIDMapped ? [] : mount.uidMappings.isEmpty ? spec.linux.uidMappings : mount.uidMappings,
+        gidMappings: !isIDMapped ? [] : mount.gidMappings.isEmpty ? spec.linux.gidMappings : mount.gidMappings,
+        keyPath: keyPath))
+    plan.steps.append(
+      .bind(
+        BindMount(
+          sourcePath: path, target: target, source: source, isRecursive: options.isRecursiveBind, options: options)))
+  }
+
+  // MARK: Control groups
+
+  private mutating func planCgroups(_ options: MountOptions, target: String, keyPath: String) throws(LaunchError) {
+    guard let cgroups = circumstances.cgroupMounts, !cgroups.mounts.isEmpty else {
+      throw LaunchError("\(keyPath) (\(target)): this machine has no cgroup file system to show")
+    }
+    if cgroups.needsDirectory {
+      // v1: a small tmpfs holds one directory per hierarchy; it is closed once they are all there.
+      var holder = FileSystemMount(type: "tmpfs", target: target)
+      holder.attributes = options.set.subtracting(.readOnly)
+      holder.parameters = [MountParameter(key: "mode", value: "755")]
+      plan.steps.append(.mount(holder))
+    }
+    for mount in cgroups.mounts {
+      let place = mount.name.map { "\(target)/\($0)" } ?? target
+      if cgroups.bindsHostPath {
+        // Without a namespace a mount of the tree would show every container: only the own directory is bound.
+        planInternalBind(mount.hostPath, on: place, options, keyPath: keyPath)
+      } else {
+        var fileSystem = FileSystemMount(type: mount.fileSystemType, target: place)
+        fileSystem.attributes = options.set
+        fileSystem.parameters = mount.options.map { MountParameter(key: $0.key, value: $0.value) }
+        plan.steps.append(.mount(fileSystem))
+      }
+    }
+    for link in cgroups.links { plan.steps.append(.link(path: "\(target)/\(link.name)", target: link.target)) }
+    if cgroups.needsDirectory, options.set.contains(.readOnly) { plan.steps.append(.sealMount(target)) }
+  }
+
+  /// A bind of our own making: private, with the properties of `options`.
+  private mutating func planInternalBind(
+    _ path: String, on target: String, _ options: MountOptions, keyPath: String
+  ) {
+    var options = options
+    options.propagation = .private
+    plan.sources.append(BindSource(path: path, isRecursive: false, options: options, keyPath: keyPath))
+    plan.steps.append(
+      .bind(
+        BindMount(
+          sourcePath: path, target: target, source: plan.sources.count - 1, isRecursive: false, options: options)))
+  }
+
+  // MARK: /dev
+
+  /// What every container has (config-linux.md "Default Devices").
+  static let defaultDevices = [
+    DeviceNode(path: "/dev/null", major: 1, minor: 3), DeviceNode(path: "/dev/zero", major: 1, minor: 5),
+    DeviceNode(path: "/dev/full", major: 1, minor: 7), DeviceNode(path: "/dev/random", major: 1, minor: 8),
+    DeviceNode(path: "/dev/urandom", major: 1, minor: 9), DeviceNode(path: "/dev/tty", major: 5, minor: 0),
+  ]
+
+  static let defaultLinks: [(path: String, target: String)] = [
+    ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"), ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"), ("/dev/core", "/proc/kcore"), ("/dev/ptmx", "pts/ptmx"),
+  ]
+
+  private mutating func planDevices() {
+    // A /dev that is the host's own is left as it is.
+    let isHostDev = spec.mounts.contains { mount in
+      Self.cleaned(mount.destination) == "/dev" && (MountOptions(mount.options).isBind || mount.type == "bind")
+    }
+    if isHostDev { return }
+    var nodes = Self.defaultDevices
+    for device in spec.linux.devices {
+      let node = DeviceNode(device)
+      nodes.removeAll { $0.path == node.path }
+      nodes.append(node)
+    }
+    for node in nodes {
+      // mknod is refused inside a user namespace: there the host's node is shown instead.
+      if isInsideUserNamespace, node.type != .fifo {
+        planInternalBind(
+          node.path, on: node.path, MountOptions(), keyPath: "linux.devices (\(node.path))")
+      } else {
+        plan.steps.append(.makeDevice(node))
+      }
+    }
+    for link in Self.defaultLinks { plan.steps.append(.link(path: link.path, target: link.target)) }
+  }
+
+  /// The path without doubled or closing slashes and without `.`; `..` is left to the kernel.
+  static func cleaned(_ path: String) -> String {
+    "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+  }
+}
+
+extension DeviceNode {
+  /// A device of the spec, whose numbers were checked with it.
+  init(_ device: RuntimeSpec.Device) {
+    let type: FileType =
+      switch device.type {
+      case "b": .blockDevice
+      case "p": .fifo
+      default: .characterDevice
+      }
+    self.init(
+      path: LaunchPlanner.cleaned(device.path), type: type, major: UInt32(clamping: device.major),
+      minor: UInt32(clamping: device.minor), mode: (device.fileMode ?? 0o666) & 0o7777,
+      userID: device.userID ?? 0, groupID: device.groupID ?? 0)
+  }
+}

@@ -1,0 +1,57 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+extension LaunchStep {
+  /// What a person reads when the kernel refused this step: act, thing, cause.
+  func failure(_ error: Errno) -> LaunchError {
+    switch self {
+    case .findExecutable(let search):
+      return Self.programFailure(search.name, error)
+    case .execute(let name):
+      if error == .notFound || error == .accessDenied { return Self.programFailure(name, error) }
+      return LaunchError(
+        "exec \(name): \(error == .notExecutable ? "exec format error" : error.description)", kind: .notExecutable)
+    case .mount(let mount):
+      return LaunchError("cannot mount \(mount.type) on \(mount.target): \(error)\(mountHint(error))")
+    case .bind(let mount):
+      return LaunchError("cannot mount \(mount.sourcePath) on \(mount.target): \(error)\(mountHint(error))")
+    case .enterWorkingDirectory(let path):
+      return LaunchError("cannot enter the working directory \(path): \(error)")
+    case .setResourceLimit(let limit, _):
+      let hint = error == .notPermitted ? " (raising a limit needs CAP_SYS_RESOURCE)" : ""
+      return LaunchError("cannot set \(limit.type) to \(limit.soft):\(limit.hard): \(error)\(hint)")
+    case .setOOMScore(let score):
+      let hint = error == .accessDenied ? " (lowering it needs CAP_SYS_RESOURCE)" : ""
+      return LaunchError("cannot set the out-of-memory score to \(score): \(error)\(hint)")
+    case .setSystemParameter(let name, let value):
+      return LaunchError("cannot set sysctl \(name) to \(value): \(error)")
+    case .installFilter:
+      let hint = error == .accessDenied ? " (without no_new_privs it needs CAP_SYS_ADMIN)" : ""
+      return LaunchError("cannot load the seccomp filter: \(error)\(hint)")
+    default:
+      return LaunchError("cannot \(explanation.what): \(error)")
+    }
+  }
+
+  /// The words that engines look for in a runtime's error.
+  private static func programFailure(_ name: String, _ error: Errno) -> LaunchError {
+    if error == .notFound, !name.contains("/") {
+      return LaunchError("exec: \"\(name)\": executable file not found in $PATH", kind: .notFound)
+    }
+    if error == .accessDenied || error == .notPermitted {
+      return LaunchError("exec: \"\(name)\": permission denied", kind: .notExecutable)
+    }
+    return LaunchError(
+      "exec: \"\(name)\": stat \(name): \(error)", kind: error == .notFound ? .notFound : .notExecutable)
+  }
+
+  private func mountHint(_ error: Errno) -> String {
+    switch error {
+    case .tooManyLinks: " (the image has a symbolic link in its place)"
+    case .noSuchDevice: " (this kernel does not have that file system)"
+    case .notDirectory: " (one is a directory, the other is not)"
+    case .notPermitted: " (is the source inside the user namespace's mapping?)"
+    default: ""
+    }
+  }
+}

@@ -1,0 +1,180 @@
+package import SkiffKernel
+package import SkiffSpec
+
+/// One thing that the kernel is asked to do on the way from a cloned process to a container.
+///
+/// A step is a value: it says what, never holds what is open. Numbers named `source` and the like are places in the plan's
+/// list of what the parent opens beforehand.
+package enum LaunchStep: Equatable, Sendable {
+  // Where the process belongs.
+  case takeStandardStreams
+  case enterCgroup
+  case startSession
+  case enterNamespace(RuntimeSpec.NamespaceType, path: String)
+  case enterNamespacesOfInit(NamespaceFlags)
+  case awaitIDMaps
+  case becomeNamespaceRoot
+  case makeCgroupNamespace
+
+  // What it sees of file systems.
+  case isolateMounts
+  case attachRoot(path: String)
+  case mount(FileSystemMount)
+  case bind(BindMount)
+  case makeDirectory(String)
+  case link(path: String, target: String)
+  case makeDevice(DeviceNode)
+  case openConsole(ConsolePlan)
+  case makeWorkingDirectory(String)
+  case runHooksOutside
+  case runHooksInside(HookMoment)
+  case mask(String)
+  case makeReadOnly(String)
+  case sealMount(String)
+  case pivotRoot
+  case moveRoot
+  case makeRootReadOnly
+  case setRootPropagation(MountPropagation, recursive: Bool)
+
+  // What it is called and may use.
+  case setHostname(String)
+  case setDomainname(String)
+  case setSystemParameter(name: String, value: String)
+  case setOOMScore(Int32)
+  case setResourceLimit(RuntimeSpec.ResourceLimit, number: Int32)
+  case setPersonality(UInt32)
+  case joinSessionKeyring(String)
+
+  // Waiting for others.
+  case findExecutable(ExecutableSearch)
+  case reportCreated
+  case awaitStart
+
+  // What it may do, last of all.
+  case setUmask(UInt32)
+  case resetSignals
+  case setUser(UserPlan)
+  case dropBoundingSet([Int])
+  case setCapabilities(CapabilityPlan)
+  case setNoNewPrivileges
+  case installFilter
+  case enterWorkingDirectory(String)
+  case closeDescriptors(preserve: UInt32)
+  case execute(String)
+}
+
+/// A file system that is made for the container.
+package struct FileSystemMount: Equatable, Sendable {
+  package var type: String
+  package var source: String?
+  package var target: String
+  package var attributes: MountAttributes = []
+  package var parameters: [MountParameter] = []
+  /// The last component of the target must not be a link, and must be new or a plain directory: for procfs and sysfs,
+  /// which decide about security (CVE-2019-19921, CVE-2023-27561).
+  package var refusesLinks = false
+
+  package init(type: String, target: String) {
+    self.type = type
+    self.target = target
+  }
+}
+
+/// Something of the host that the container sees.
+package struct BindMount: Equatable, Sendable {
+  package var sourcePath: String
+  package var target: String
+  /// Place of the prepared tree in the plan's list.
+  package var source: Int
+  package var isRecursive: Bool
+  package var options: MountOptions
+
+  package init(sourcePath: String, target: String, source: Int, isRecursive: Bool, options: MountOptions) {
+    self.sourcePath = sourcePath
+    self.target = target
+    self.source = source
+    self.isRecursive = isRecursive
+    self.options = options
+  }
+}
+
+/// A node under the container's /dev.
+package struct DeviceNode: Equatable, Sendable {
+  package var path: String
+  package var type: FileType
+  package var major: UInt32
+  package var minor: UInt32
+  package var mode: UInt32
+  package var userID: UInt32
+  package var groupID: UInt32
+
+  package init(
+    path: String, type: FileType = .characterDevice, major: UInt32, minor: UInt32, mode: UInt32 = 0o666,
+    userID: UInt32 = 0, groupID: UInt32 = 0
+  ) {
+    self.path = path
+    self.type = type
+    self.major = major
+    self.minor = minor
+    self.mode = mode
+    self.userID = userID
+    self.groupID = groupID
+  }
+}
+
+/// The terminal of the container's process.
+package struct ConsolePlan: Equatable, Sendable {
+  package var size: RuntimeSpec.ConsoleSize?
+  package var userID: UInt32
+  /// Whether it is also shown as /dev/console (not for exec).
+  package var isMountedOnConsole: Bool
+
+  package init(size: RuntimeSpec.ConsoleSize?, userID: UInt32, isMountedOnConsole: Bool) {
+    self.size = size
+    self.userID = userID
+    self.isMountedOnConsole = isMountedOnConsole
+  }
+}
+
+/// Moments at which hooks run inside the container's namespaces (config.md "POSIX-platform Hooks").
+package enum HookMoment: String, Equatable, Sendable {
+  case createContainer, startContainer
+}
+
+/// How the program is found: a name with a slash is a path, any other is looked for in `searchPath`.
+package struct ExecutableSearch: Equatable, Sendable {
+  package var name: String
+  package var searchPath: [String]
+
+  package init(name: String, searchPath: [String]) {
+    self.name = name
+    self.searchPath = searchPath
+  }
+}
+
+/// Ids that the process takes.
+package struct UserPlan: Equatable, Sendable {
+  package var userID: UInt32
+  package var groupID: UInt32
+  package var groups: [UInt32]
+  /// Whether capabilities must survive the change of user until they are set.
+  package var keepsCapabilities: Bool
+
+  package init(userID: UInt32, groupID: UInt32, groups: [UInt32], keepsCapabilities: Bool) {
+    self.userID = userID
+    self.groupID = groupID
+    self.groups = groups
+    self.keepsCapabilities = keepsCapabilities
+  }
+}
+
+/// Capability sets that the process takes; the bounding set is a step of its own.
+package struct CapabilityPlan: Equatable, Sendable {
+  package var sets: ThreadCapabilities
+  package var ambient: [Int]
+
+  package init(sets: ThreadCapabilities, ambient: [Int]) {
+    self.sets = sets
+    self.ambient = ambient
+  }
+}

@@ -1,0 +1,114 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+/// Plans what a process takes on just before it becomes its program; the same for a container's first process and for exec.
+struct ProcessPlanner {
+  let process: RuntimeSpec.Process
+  /// Capabilities that the caller can give away.
+  let grantable: CapabilitySet
+  let isInsideUserNamespace: Bool
+  private(set) var warnings: [String] = []
+
+  init(process: RuntimeSpec.Process, grantable: CapabilitySet, isInsideUserNamespace: Bool) {
+    self.process = process
+    self.grantable = grantable
+    self.isInsideUserNamespace = isInsideUserNamespace
+  }
+
+  /// Resource limits by the kernel's numbers (getrlimit(2)).
+  static let limitNumbers: [String: Int32] = [
+    "RLIMIT_CPU": 0, "RLIMIT_FSIZE": 1, "RLIMIT_DATA": 2, "RLIMIT_STACK": 3, "RLIMIT_CORE": 4, "RLIMIT_RSS": 5,
+    "RLIMIT_NPROC": 6, "RLIMIT_NOFILE": 7, "RLIMIT_MEMLOCK": 8, "RLIMIT_AS": 9, "RLIMIT_LOCKS": 10,
+    "RLIMIT_SIGPENDING": 11, "RLIMIT_MSGQUEUE": 12, "RLIMIT_NICE": 13, "RLIMIT_RTPRIO": 14, "RLIMIT_RTTIME": 15,
+  ]
+
+  /// Resource limits; names were checked with the spec.
+  func limits() -> [LaunchStep] {
+    process.rlimits.compactMap { limit in
+      Self.limitNumbers[limit.type].map { .setResourceLimit(limit, number: $0) }
+    }
+  }
+
+  /// The program, its arguments and environment.
+  func fillProgram(_ plan: inout LaunchPlan) {
+    plan.arguments = process.arguments
+    plan.environment = process.environment
+    let hasHome = process.environment.contains { $0.hasPrefix("HOME=") && $0.utf8.count > 5 }
+    if !hasHome {
+      plan.environment.removeAll { $0 == "HOME=" }
+      plan.homeOfUserID = process.user.userID
+    }
+  }
+
+  /// How the program is looked for: PATH is the process's own, the last one given.
+  func search() -> ExecutableSearch {
+    let path = process.environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? ""
+    return ExecutableSearch(
+      name: process.arguments.first ?? "", searchPath: path.split(separator: ":").map(String.init))
+  }
+
+  /// From a process that may do everything to one that may do what was asked, and then the program.
+  mutating func finalSteps(hasFilter: Bool, preservedDescriptors: UInt32) -> [LaunchStep] {
+    let capabilities = plannedCapabilities()
+    var steps: [LaunchStep] = [.resetSignals]
+    if let umask = process.user.umask { steps.append(.setUmask(umask)) }
+    // With root's rights, as docker and runc do; the step tries again as the user where root is refused.
+    steps.append(.enterWorkingDirectory(process.workingDirectory))
+    // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so it must come before the capabilities go. The filter
+    // then has to allow the calls below, as under runc.
+    if hasFilter, !process.noNewPrivileges { steps.append(.installFilter) }
+    // While CAP_SETPCAP is still there.
+    if let capabilities { steps.append(.dropBoundingSet(capabilities.droppedFromBounding)) }
+    steps.append(
+      .setUser(
+        UserPlan(
+          userID: process.user.userID, groupID: process.user.groupID, groups: process.user.additionalGroupIDs,
+          keepsCapabilities: capabilities != nil)))
+    if let capabilities { steps.append(.setCapabilities(capabilities.plan)) }
+    if process.noNewPrivileges {
+      steps.append(.setNoNewPrivileges)
+      // As late as can be: nothing below but what every filter must allow for execve itself.
+      if hasFilter { steps.append(.installFilter) }
+    }
+    // After the last step that opens anything: the program inherits the standard streams and what was asked for (CVE-2024-21626).
+    steps.append(.closeDescriptors(preserve: preservedDescriptors))
+    steps.append(.execute(process.arguments.first ?? ""))
+    return steps
+  }
+
+  private mutating func plannedCapabilities() -> (plan: CapabilityPlan, droppedFromBounding: [Int])? {
+    guard let wanted = process.capabilities else { return nil }
+    let bounding = set(wanted.bounding, "bounding")
+    let permitted = set(wanted.permitted, "permitted")
+    let inheritable = set(wanted.inheritable, "inheritable")
+    let effective = set(wanted.effective, "effective").intersection(permitted)
+    let ambient = set(wanted.ambient, "ambient").intersection(permitted).intersection(inheritable)
+    return (
+      CapabilityPlan(
+        sets: ThreadCapabilities(effective: effective, permitted: permitted, inheritable: inheritable),
+        ambient: CapabilityNames.all.indices.filter { ambient.contains(number: $0) }),
+      CapabilityNames.all.indices.filter { !bounding.contains(number: $0) }
+    )
+  }
+
+  /// A set by name. What the caller does not hold is left out with a warning: it could not be given by anyone here.
+  private mutating func set(_ names: [String], _ setName: String) -> CapabilitySet {
+    var result: CapabilitySet = []
+    var missing: [String] = []
+    for name in names {
+      guard let number = CapabilityNames.number(name) else { continue }
+      if isInsideUserNamespace || grantable.contains(number: number) {
+        result.formUnion(CapabilitySet(number: number))
+      } else {
+        missing.append(name)
+      }
+    }
+    // Said once: the sets mostly name the same ones.
+    if !missing.isEmpty, setName == "bounding" || warnings.isEmpty {
+      warnings.append(
+        "left out of the container's capabilities, because the caller does not hold them: \(missing.joined(separator: ", "))"
+      )
+    }
+    return result
+  }
+}
