@@ -1,0 +1,50 @@
+internal import SkiffKernel
+
+/// What parent and child say to each other while a container is made: packets, the first byte says what.
+///
+/// ```
+/// child                                parent
+///   u  my user namespace is made  ───▶   writes the id maps
+///                                 ◀───   k
+///   h  run the hooks outside      ───▶   prestart, createRuntime
+///                                 ◀───   k
+///   i  I run hooks, who am I?     ───▶
+///                                 ◀───   k + the state, JSON
+///   c  created                    ───▶
+///                                 ◀───   s  start
+///   (end: the program runs, or the board says what failed)
+/// ```
+/// The end of the channel is the only way in which a success is told: execve(2) closes it. If the parent dies the child
+/// sees the end, too, and goes.
+enum LaunchMessage: UInt8 {
+  case mapsWanted = 0x75
+  case hooksWanted = 0x68
+  case stateWanted = 0x69
+  case created = 0x63
+  case goOn = 0x6B
+  case start = 0x73
+  /// From a child that was started by `start`: 1 byte of kind, then the words of what failed.
+  case failed = 0x65
+}
+
+extension Descriptor {
+  func send(_ message: LaunchMessage, _ payload: [UInt8] = []) throws(Errno) {
+    try send([message.rawValue] + payload)
+  }
+
+  /// The next message; nil at the end of the channel.
+  func receiveMessage() throws(Errno) -> (LaunchMessage, payload: [UInt8])? {
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    let count: Int
+    do throws(Errno) {
+      (count, _) = try receive(into: &buffer)
+    } catch {
+      // The other side went without reading everything: the same as its end.
+      guard error == .connectionReset else { throw error }
+      return nil
+    }
+    if count == 0 { return nil }
+    guard let message = LaunchMessage(rawValue: buffer[0]) else { throw .badMessage }
+    return (message, Array(buffer[1..<count]))
+  }
+}

@@ -1,0 +1,253 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+// Steps about what the container sees of file systems. Every path is resolved beneath the container's root, once, to a
+// descriptor; mounts are made by descriptor (CVE-2021-30465).
+extension LaunchPerformer {
+  /// Leaves a file open until execve(2).
+  func keep(_ file: consuming FileDescriptor) -> Descriptor { Descriptor(file.release()) }
+
+  mutating func attachRoot(_ path: String) throws(Errno) {
+    guard let tree = resources.rootTree else { throw .badDescriptor }
+    do throws(Errno) {
+      let place = try Descriptor.workingDirectory.open(try KernelPath(path), [.directory, .pathOnly])
+      try tree.attach(onto: place.descriptor)
+    } catch {
+      // Inside a user namespace the way to the bundle may be closed to us; the tree then lies over `/` until the pivot.
+      guard error == .accessDenied else { throw error }
+      let place = try Descriptor.workingDirectory.open("/", [.directory, .pathOnly])
+      try tree.attach(onto: place.descriptor)
+    }
+    root = tree
+  }
+
+  /// Opens a directory of the container, making what is missing.
+  func directory(_ path: String) throws(Errno) -> FileDescriptor {
+    guard let root else { throw .badDescriptor }
+    return try root.openDirectoryInRoot(try KernelPath(path), creatingWithMode: 0o755)
+  }
+
+  private func open(_ path: String, resolve: ResolveFlags = []) throws(Errno) -> FileDescriptor {
+    guard let root else { throw .badDescriptor }
+    return try root.open(try KernelPath(path), [.pathOnly], resolve: resolve.union([.inRoot, .noMagicLinks]))
+  }
+
+  // MARK: Mounts
+
+  mutating func makeFileSystem(_ mount: FileSystemMount) throws(Errno) {
+    let target = mount.refusesLinks ? try plainDirectory(mount.target) : try directory(mount.target)
+    let context = try FileSystemContext(type: try KernelPath(mount.type))
+    if let source = mount.source, !source.isEmpty { try context.set("source", to: try KernelPath(source)) }
+    for parameter in mount.parameters {
+      let key = try KernelPath(parameter.key)
+      if let value = parameter.value {
+        try context.set(key, to: try KernelPath(value))
+      } else {
+        try context.set(flag: key)
+      }
+    }
+    let tree = try context.mount(mount.attributes)
+    try tree.descriptor.attach(onto: target.descriptor)
+    if mount.type == "proc", processes == nil { processes = keep(tree) }
+  }
+
+  /// A directory reached without any symbolic link, made if it is missing.
+  private func plainDirectory(_ path: String) throws(Errno) -> FileDescriptor {
+    guard let root else { throw .badDescriptor }
+    let kernelPath = try KernelPath(path)
+    let rules: ResolveFlags = [.inRoot, .noMagicLinks, .noSymbolicLinks]
+    do throws(Errno) {
+      return try root.open(kernelPath, [.directory, .pathOnly], resolve: rules)
+    } catch {
+      guard error == .notFound else { throw error }
+      _ = try directory(path)
+      return try root.open(kernelPath, [.directory, .pathOnly], resolve: rules)
+    }
+  }
+
+  func bind(_ mount: BindMount) throws(Errno) {
+    let isDirectory = resources.sourceIsDirectory[mount.source]
+    let target = isDirectory ? try directory(mount.target) : try file(mount.target)
+    try resources.sources[mount.source].attach(onto: target.descriptor)
+  }
+
+  /// Opens a file of the container as a place to mount on, making it empty where it is missing.
+  private func file(_ path: String) throws(Errno) -> FileDescriptor {
+    do throws(Errno) {
+      return try open(path)
+    } catch {
+      guard error == .notFound else { throw error }
+    }
+    let place = try Place(path)
+    let parent = try directory(place.parent)
+    do throws(Errno) {
+      _ = try parent.descriptor.open(place.name, [.create, .exclusive, .noFollow], mode: 0o644)
+    } catch {
+      guard error == .exists else { throw error }
+    }
+    return try parent.descriptor.open(
+      place.name, [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+  }
+
+  func sealMount(_ path: String) throws(Errno) {
+    let place = try open(path)
+    try place.descriptor.changeMount(set: .readOnly)
+  }
+
+  func makeReadOnly(_ path: String) throws(Errno) {
+    do throws(Errno) {
+      let place = try open(path)
+      let tree = try place.descriptor.cloneTree(recursive: true)
+      try tree.descriptor.changeMount(set: .readOnly, recursive: true)
+      try tree.descriptor.attach(onto: place.descriptor)
+    } catch {
+      // What is not there cannot be written.
+      guard error == .notFound || error == .notDirectory else { throw error }
+    }
+  }
+
+  mutating func mask(_ path: String) throws(Errno) {
+    let place: FileDescriptor
+    do throws(Errno) {
+      place = try open(path)
+    } catch {
+      // What is not there needs no mask.
+      guard error == .notFound || error == .notDirectory else { throw error }
+      return
+    }
+    if try place.descriptor.status().type == .directory {
+      try maskDirectory(place.descriptor)
+    } else {
+      try maskFile(place.descriptor)
+    }
+  }
+
+  /// All masked directories show the same empty read-only tmpfs.
+  private mutating func maskDirectory(_ place: Descriptor) throws(Errno) {
+    if let emptyDirectory {
+      let tree = try emptyDirectory.cloneTree(recursive: false)
+      try tree.descriptor.attach(onto: place)
+      return
+    }
+    let context = try FileSystemContext(type: "tmpfs")
+    // The root alone.
+    try context.set("nr_inodes", to: "2")
+    try context.set("mode", to: "755")
+    let tree = try context.mount([.readOnly, .noSetUserID, .noDevices, .noExecute])
+    try tree.descriptor.attach(onto: place)
+    // Attached now, so that it can be cloned on kernels that clone only what is attached.
+    emptyDirectory = keep(tree)
+  }
+
+  /// The host's /dev/null lies over a masked file: opened here and known by its numbers, never the container's (CVE-2025-31133).
+  private func maskFile(_ place: Descriptor) throws(Errno) {
+    let null = try Descriptor.workingDirectory.open(
+      "/dev/null", [.pathOnly, .noFollow], resolve: [.noSymbolicLinks, .noMagicLinks])
+    let status = try null.descriptor.status()
+    guard status.type == .characterDevice, status.major == 1, status.minor == 3 else { throw .noSuchDevice }
+    let tree = try null.descriptor.cloneTree(recursive: false)
+    try tree.descriptor.attach(onto: place)
+  }
+
+  // MARK: /dev
+
+  /// The directory and the last component of a path.
+  private struct Place {
+    let parent: String
+    let name: KernelPath
+
+    init(_ path: String) throws(Errno) {
+      var components = path.split(separator: "/").filter { $0 != "." }
+      guard let last = components.popLast(), last != ".." else { throw .invalidArgument }
+      parent = "/" + components.joined(separator: "/")
+      name = try KernelPath(String(last))
+    }
+  }
+
+  /// The directory of a device path. Beneath /dev no link is followed: the image may have put one there.
+  private mutating func deviceDirectory(_ path: String) throws(Errno) -> FileDescriptor {
+    if path != "/dev", !path.hasPrefix("/dev/") { return try directory(path) }
+    if devices == nil { devices = keep(try plainDirectory("/dev")) }
+    guard let devices else { throw .badDescriptor }
+    var current = try devices.open(".", [.directory, .pathOnly])
+    for component in path.split(separator: "/").dropFirst() {
+      let name = try KernelPath(String(component))
+      do throws(Errno) {
+        try current.descriptor.makeDirectory(name, mode: 0o755)
+      } catch {
+        guard error == .exists else { throw error }
+      }
+      current = try current.descriptor.open(
+        name, [.directory, .pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+    }
+    return current
+  }
+
+  mutating func makeDevice(_ node: DeviceNode) throws(Errno) {
+    let place = try Place(node.path)
+    let parent = try deviceDirectory(place.parent)
+    do throws(Errno) {
+      try parent.descriptor.makeNode(
+        place.name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
+    } catch {
+      guard error == .exists else { throw error }
+      let status = try parent.descriptor.status(place.name)
+      let isTheSame =
+        status.type == node.type && (node.type == .fifo || (status.major == node.major && status.minor == node.minor))
+      if isTheSame { return }
+      // Something of the image's in the node's place.
+      try parent.descriptor.unlink(place.name)
+      try parent.descriptor.makeNode(
+        place.name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
+    }
+    if node.userID != 0 || node.groupID != 0 {
+      let made = try parent.descriptor.open(place.name, [.pathOnly, .noFollow])
+      try made.descriptor.changeOwner(userID: node.userID, groupID: node.groupID)
+    }
+  }
+
+  mutating func makeLink(_ path: String, _ target: String) throws(Errno) {
+    let place = try Place(path)
+    let parent = try deviceDirectory(place.parent)
+    let target = try KernelPath(target)
+    do throws(Errno) {
+      try parent.descriptor.makeSymbolicLink(place.name, target: target)
+    } catch {
+      guard error == .exists else { throw error }
+      // The image's own stays, but ptmx must lead to the container's own terminals.
+      guard path == "/dev/ptmx" else { return }
+      try parent.descriptor.unlink(place.name)
+      try parent.descriptor.makeSymbolicLink(place.name, target: target)
+    }
+  }
+
+  mutating func openConsole(_ console: ConsolePlan) throws(Errno) {
+    guard let root, let sink = resources.consoleSocket else { throw .badDescriptor }
+    let master = try root.open(
+      "/dev/pts/ptmx", [.readWrite, .noControllingTerminal], resolve: [.inRoot, .noMagicLinks, .noSymbolicLinks])
+    // Only a real devpts gives terminals; anything else in its place is the image's trick (CVE-2025-52565).
+    guard try master.descriptor.fileSystemStatus().magic == FileSystemStatus.devpts else { throw .noSuchDevice }
+    let terminal = try master.descriptor.openTerminalPeer()
+    if let size = console.size {
+      try master.descriptor.setWindowSize(WindowSize(rows: size.height, columns: size.width))
+    }
+    try terminal.descriptor.changeOwner(userID: console.userID, groupID: .max)
+    if console.isMountedOnConsole { try mountConsole(terminal.descriptor) }
+    try sink.send(Array("/dev/ptmx".utf8), file: master.descriptor)
+    try terminal.descriptor.makeControllingTerminal()
+    for number: Int32 in 0..<3 { try terminal.descriptor.duplicate(onto: number, closeOnExec: false) }
+  }
+
+  private mutating func mountConsole(_ terminal: Descriptor) throws(Errno) {
+    let parent = try deviceDirectory("/dev")
+    do throws(Errno) {
+      _ = try parent.descriptor.open("console", [.create, .exclusive, .noFollow], mode: 0o600)
+    } catch {
+      guard error == .exists else { throw error }
+    }
+    let place = try parent.descriptor.open(
+      "console", [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+    let tree = try terminal.cloneTree(recursive: false)
+    try tree.descriptor.attach(onto: place.descriptor)
+  }
+}

@@ -1,0 +1,226 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+// Steps about the process itself: where it belongs, what it is, what it may do.
+extension LaunchPerformer {
+  func takeStandardStreams() throws(Errno) {
+    for (index, stream) in resources.streams.enumerated() {
+      try stream.duplicate(onto: Int32(truncatingIfNeeded: index), closeOnExec: false)
+    }
+  }
+
+  /// Moves the process by its own hand: the kernel skips the wait that a move by others costs.
+  func enterCgroup() throws(Errno) {
+    let self0: [UInt8] = [UInt8(ascii: "0")]
+    for file in resources.taskFiles { try file.writeAll(self0) }
+  }
+
+  func startSession() throws(Errno) {
+    // Until the program runs nothing in the container may look into this copy of the runtime (CVE-2016-9962).
+    try ProcessControl.setDumpable(false)
+    // Modes of what is made below are exactly those that were asked for.
+    ProcessControl.setUmask(0)
+    try ProcessControl.startSession()
+  }
+
+  func enterNamespace(_ type: RuntimeSpec.NamespaceType, _ path: String) throws(Errno) {
+    guard let place = namespaceFiles.firstIndex(of: path) else { throw .badDescriptor }
+    try resources.namespaces[place].enterNamespaces(type.flag)
+  }
+
+  mutating func enterNamespacesOfInit(_ flags: NamespaceFlags) throws(Errno) {
+    guard let initProcess = resources.initProcess else { throw .badDescriptor }
+    try initProcess.enterNamespaces(flags)
+    // With the mount namespace the root has changed.
+    root = keep(try Descriptor.workingDirectory.open("/", [.directory, .pathOnly]))
+  }
+
+  func becomeNamespaceRoot() throws(Errno) {
+    try Credentials.setGroupID(0)
+    try Credentials.setUserID(0)
+    // The change of user made the process dumpable again.
+    try ProcessControl.setDumpable(false)
+  }
+
+  func joinSessionKeyring(_ name: String) throws(Errno) {
+    do throws(Errno) {
+      try ProcessControl.joinNewSessionKeyring(try KernelPath(name))
+    } catch {
+      // A kernel without keyrings has none that could be shared.
+      guard error == .noSystemCall else { throw error }
+    }
+  }
+
+  mutating func setOOMScore(_ score: Int32) throws(Errno) {
+    let processes = try procfs()
+    let path = try KernelPath("\(ProcessControl.processID)/oom_score_adj")
+    let file = try ProcessFiles.openFile(path, beneath: processes, .writeOnly)
+    try file.descriptor.writeAll(Array("\(score)".utf8))
+  }
+
+  mutating func setSystemParameter(_ name: String, _ value: String) throws(Errno) {
+    let processes = try procfs()
+    // As sysctl(8): with a slash in the name a dot is part of a component.
+    let path = name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 })
+    let file = try ProcessFiles.openFile(try KernelPath("sys/\(path)"), beneath: processes, .writeOnly)
+    try file.descriptor.writeAll(Array(value.utf8))
+  }
+
+  /// The container's procfs as we made it, or one of our own where the container has none.
+  private mutating func procfs() throws(Errno) -> Descriptor {
+    if let processes { return processes }
+    let handle = keep(try ProcessFiles.privateHandle())
+    processes = handle
+    return handle
+  }
+
+  func runHooks(_ moment: HookMoment) throws(Errno) {
+    let hooks = moment == .createContainer ? hooks.createContainer : hooks.startContainer
+    let state = try askForPayload(.stateWanted)
+    do throws(LaunchError) {
+      try HookRunner.run(hooks, moment: moment.rawValue, state: state)
+    } catch {
+      let line = starter ?? channel
+      try line.send(.failed, [125] + Array(error.description.utf8))
+      throw .brokenPipe
+    }
+  }
+
+  mutating func awaitStart() throws(Errno) {
+    guard let listener = resources.startListener else {
+      guard let (message, _) = try channel.receiveMessage(), message == .start else { throw .brokenPipe }
+      return
+    }
+    while true {
+      let connection = keep(try listener.accept())
+      // The directory is root's alone; who got here all the same must be root or ourselves.
+      let peer = try connection.peerUserID()
+      guard peer == 0 || peer == Credentials.effectiveUserID else { continue }
+      guard let (message, _) = try connection.receiveMessage(), message == .start else { continue }
+      starter = connection
+      return
+    }
+  }
+
+  func resetSignals() throws(Errno) {
+    Signal.resetActions()
+    try Signal.setMask([])
+    do throws(Errno) {
+      try ProcessControl.resetAffinity()
+    } catch {
+      // A cpuset that holds none of the machine's CPUs, or a seccomp of the caller: the affinity stays as it came.
+    }
+  }
+
+  func dropBoundingSet(_ numbers: [Int]) throws(Errno) {
+    for number in numbers {
+      do throws(Errno) {
+        try CapabilityBounds.drop(number)
+      } catch {
+        // A capability that this kernel does not have is in no set.
+        guard error == .invalidArgument else { throw error }
+      }
+    }
+  }
+
+  mutating func setUser(_ user: UserPlan) throws(Errno) {
+    if user.keepsCapabilities { try Credentials.keepCapabilities(true) }
+    try Credentials.setGroups(user.groups)
+    try Credentials.setGroupID(user.groupID)
+    try Credentials.setUserID(user.userID)
+    try ProcessControl.setDumpable(false)
+    if user.keepsCapabilities { try Credentials.keepCapabilities(false) }
+    if let path = pendingWorkingDirectory { try changeInto(path) }
+  }
+
+  func setCapabilities(_ plan: CapabilityPlan) throws(Errno) {
+    try plan.sets.apply()
+    try CapabilityBounds.clearAmbient()
+    for number in plan.ambient { try CapabilityBounds.raiseAmbient(number) }
+  }
+
+  func installFilter() throws(Errno) {
+    guard let filter = resources.filter else { throw .noData }
+    try SeccompFilter.install(filter.instructions, flags: filter.flags)
+  }
+
+  mutating func enterWorkingDirectory(_ path: String) throws(Errno) {
+    let path = try KernelPath(path)
+    do throws(Errno) {
+      try changeInto(path)
+    } catch {
+      // Root may be refused where the user is not (a network file system): the user tries once it is one.
+      guard error == .accessDenied || error == .notPermitted else { throw error }
+      pendingWorkingDirectory = path
+    }
+  }
+
+  private func changeInto(_ path: KernelPath) throws(Errno) {
+    try changeWorkingDirectory(path)
+    // A working directory outside the root would be a door out of the container (CVE-2024-21626).
+    guard try workingDirectory().bytes.first == UInt8(ascii: "/") else { throw .accessDenied }
+  }
+
+  func closeDescriptors(_ preserve: UInt32) throws(Errno) {
+    let (first, overflow) = preserve.addingReportingOverflow(3)
+    if !overflow { try ProcessControl.closeDescriptors(from: first, onExec: true) }
+  }
+
+  // MARK: The program
+
+  mutating func findExecutable(_ search: ExecutableSearch) throws(Errno) {
+    if let userID = homeOfUserID {
+      let home = PasswdFile.home(of: userID) ?? "/"
+      try image.addEnvironment("HOME=\(home)")
+    }
+    if search.name.contains("/") {
+      let path = try KernelPath(search.name)
+      try checkExecutable(path)
+      executable = path
+      return
+    }
+    var refusal: Errno = .notFound
+    for directory in search.searchPath {
+      let path = try KernelPath("\(directory)/\(search.name)")
+      do throws(Errno) {
+        try checkExecutable(path)
+        executable = path
+        return
+      } catch {
+        if error == .accessDenied { refusal = error }
+      }
+    }
+    throw refusal
+  }
+
+  private func checkExecutable(_ path: KernelPath) throws(Errno) {
+    let status = try Descriptor.workingDirectory.status(path, follow: true)
+    if status.type == .directory || status.permissions & 0o111 == 0 { throw .accessDenied }
+  }
+}
+
+/// The container's /etc/passwd, read with a limit: it is the image's, so it may be anything.
+enum PasswdFile {
+  private static let limitBytes = 1 << 20
+
+  /// The home directory of a user; nil where the file is missing, odd, or does not name the user.
+  static func home(of userID: UInt32) -> String? {
+    let content: [UInt8]
+    do throws(Errno) {
+      let file = try Descriptor.workingDirectory.open(
+        "/etc/passwd", [.readOnly, .nonBlocking], resolve: [.inRoot, .noMagicLinks])
+      guard try file.descriptor.status().type == .regular else { return nil }
+      content = try file.descriptor.readToEnd(limitBytes: limitBytes)
+    } catch {
+      // Only a convenience of the environment hangs on it.
+      return nil
+    }
+    for line in content.split(separator: UInt8(ascii: "\n")) {
+      let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+      guard fields.count >= 6, UInt32(String(decoding: fields[2], as: UTF8.self)) == userID else { continue }
+      let home = String(decoding: fields[5], as: UTF8.self)
+      return home.isEmpty || home.utf8.contains(0) ? nil : home
+    }
+    return nil
+  }
+}

@@ -1,0 +1,145 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+/// The child's side of a launch: walks the plan's steps, and never comes back.
+///
+/// Runs in a copy of the parent's memory, alone in its thread. What it does is written in the steps; what it uses was opened
+/// before. It takes nothing from the container's files but what a step names.
+struct LaunchPerformer {
+  let resources: LaunchResources
+  let channel: Descriptor
+  let hooks: RuntimeSpec.Hooks
+  let namespaceFiles: [String]
+  let homeOfUserID: UInt32?
+  // What is opened below stays open until execve(2) closes it: the process lives for nothing else.
+  /// The container's tree, once it is attached.
+  var root: Descriptor?
+  /// The container's /dev, opened once and without following links (CVE-2026-41579).
+  var devices: Descriptor?
+  /// A procfs of the container's PID namespace, made by ourselves (CVE-2025-52881).
+  var processes: Descriptor?
+  /// A tmpfs without content, shared by all masked directories.
+  var emptyDirectory: Descriptor?
+  /// The connection of `start`, which takes the channel's place.
+  var starter: Descriptor?
+  var executable: KernelPath = ""
+  var image: ExecImage
+  /// The working directory that root may not enter, for the user to try.
+  var pendingWorkingDirectory: KernelPath?
+
+  init(_ plan: LaunchPlan, _ resources: LaunchResources, channel: Descriptor) {
+    self.hooks = plan.hooks
+    self.namespaceFiles = plan.namespaceFiles
+    self.homeOfUserID = plan.homeOfUserID
+    self.image = resources.image
+    self.resources = resources
+    self.channel = channel
+  }
+
+  /// Performs the steps in order; the first that is refused ends the process.
+  mutating func perform(_ steps: [LaunchStep], board: borrowing LaunchBoard) -> Never {
+    for index in steps.indices {
+      board.begin(step: index)
+      do throws(Errno) {
+        if case .execute = steps[index] {
+          board.noteTime(step: index)
+          board.noteExecuting()
+        }
+        try perform(steps[index])
+        board.noteTime(step: index)
+      } catch {
+        board.fail(error)
+        tellStarter(steps[index], error)
+        break
+      }
+    }
+    ProcessControl.exit(1)
+  }
+
+  /// A `start` that waits at the other end has no board: it gets the words.
+  private func tellStarter(_ step: LaunchStep, _ error: Errno) {
+    guard let starter else { return }
+    let failure = step.failure(error)
+    let kind: UInt8 =
+      switch failure.kind {
+      case .failed: 125
+      case .notExecutable: 126
+      case .notFound: 127
+      }
+    // Nobody is left to be told if this fails: `start` sees the end of the connection and the process gone.
+    try? starter.send(.failed, [kind] + Array(failure.description.utf8))
+  }
+
+  private mutating func perform(_ step: LaunchStep) throws(Errno) {
+    switch step {
+    case .takeStandardStreams: try takeStandardStreams()
+    case .enterCgroup: try enterCgroup()
+    case .startSession: try startSession()
+    case .enterNamespace(let type, let path): try enterNamespace(type, path)
+    case .enterNamespacesOfInit(let flags): try enterNamespacesOfInit(flags)
+    case .awaitIDMaps: try ask(.mapsWanted)
+    case .becomeNamespaceRoot: try becomeNamespaceRoot()
+    case .makeCgroupNamespace: try unshare(.cgroup)
+    case .isolateMounts:
+      try Descriptor.workingDirectory.changeMount("/", propagation: .private, recursive: true)
+    case .attachRoot(let path): try attachRoot(path)
+    case .mount(let mount): try makeFileSystem(mount)
+    case .bind(let mount): try bind(mount)
+    case .makeDirectory(let path): _ = try directory(path)
+    case .link(let path, let target): try makeLink(path, target)
+    case .makeDevice(let node): try makeDevice(node)
+    case .openConsole(let console): try openConsole(console)
+    case .makeWorkingDirectory(let path): _ = try directory(path)
+    case .runHooksOutside: try ask(.hooksWanted)
+    case .runHooksInside(let moment): try runHooks(moment)
+    case .mask(let path): try mask(path)
+    case .makeReadOnly(let path): try makeReadOnly(path)
+    case .sealMount(let path): try sealMount(path)
+    case .pivotRoot:
+      try root?.makeWorkingDirectory()
+      try pivotIntoWorkingDirectory()
+    case .moveRoot:
+      try root?.makeWorkingDirectory()
+      try changeRootToWorkingDirectory()
+      try changeWorkingDirectory("/")
+    case .makeRootReadOnly: try Descriptor.workingDirectory.changeMount("/", set: .readOnly)
+    case .setRootPropagation(let propagation, let recursive):
+      try Descriptor.workingDirectory.changeMount("/", propagation: propagation, recursive: recursive)
+    case .setHostname(let name): try ProcessControl.setHostname(try KernelPath(name))
+    case .setDomainname(let name): try ProcessControl.setDomainname(try KernelPath(name))
+    case .setSystemParameter(let name, let value): try setSystemParameter(name, value)
+    case .setOOMScore(let score): try setOOMScore(score)
+    case .setResourceLimit(let limit, let number):
+      try ProcessControl.setResourceLimit(number, soft: limit.soft, hard: limit.hard)
+    case .setPersonality(let personality): try ProcessControl.setPersonality(personality)
+    case .joinSessionKeyring(let name): try joinSessionKeyring(name)
+    case .findExecutable(let search): try findExecutable(search)
+    case .reportCreated: try channel.send(.created)
+    case .awaitStart: try awaitStart()
+    case .setUmask(let mask): ProcessControl.setUmask(mask)
+    case .resetSignals: try resetSignals()
+    case .setUser(let user): try setUser(user)
+    case .dropBoundingSet(let numbers): try dropBoundingSet(numbers)
+    case .setCapabilities(let plan): try setCapabilities(plan)
+    case .setNoNewPrivileges: try Credentials.setNoNewPrivileges()
+    case .installFilter: try installFilter()
+    case .enterWorkingDirectory(let path): try enterWorkingDirectory(path)
+    case .closeDescriptors(let preserve): try closeDescriptors(preserve)
+    case .execute: throw image.execute(executable)
+    }
+  }
+
+  /// Asks the parent for something and waits until it is done.
+  private func ask(_ message: LaunchMessage) throws(Errno) {
+    _ = try askForPayload(message)
+  }
+
+  func askForPayload(_ message: LaunchMessage) throws(Errno) -> [UInt8] {
+    let line = starter ?? channel
+    try line.send(message)
+    // The end means that the parent has given up, and has said why itself.
+    guard let (answer, payload) = try line.receiveMessage() else { throw .brokenPipe }
+    guard answer == .goOn else { throw .badMessage }
+    return payload
+  }
+}

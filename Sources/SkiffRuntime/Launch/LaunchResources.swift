@@ -1,0 +1,110 @@
+package import SkiffKernel
+internal import SkiffSpec
+
+/// What the parent opens for a launch before it clones: the child only uses it.
+package final class LaunchResources {
+  /// Owns every file below that is known by a lent descriptor.
+  private var files = DescriptorTable()
+  /// The container's root file system, attached nowhere yet.
+  private(set) var rootTree: Descriptor?
+  /// Trees of the host in the order of the plan's sources, attached nowhere yet, with their options applied.
+  private(set) var sources: [Descriptor] = []
+  /// Whether a source is a directory.
+  private(set) var sourceIsDirectory: [Bool] = []
+  /// Handles in the order of the plan's namespace files.
+  private(set) var namespaces: [Descriptor] = []
+  private(set) var userNamespace: Descriptor?
+  /// `tasks` files of v1 hierarchies: a single-threaded process that writes 0 moves itself without waiting for the kernel's
+  /// grace period.
+  private(set) var taskFiles: [Descriptor] = []
+  /// A directory of the v2 tree that the child is born in.
+  private(set) var cgroupDirectory: Descriptor?
+  private var group: CgroupGroup?
+  /// The container's standard streams; none where the caller's are kept.
+  package var streams: [Descriptor] = []
+  /// Where the master of the console goes.
+  package var consoleSocket: Descriptor?
+  /// Where `start` will connect.
+  package var startListener: Descriptor?
+  /// The container's init, for exec.
+  package var initProcess: Descriptor?
+  private(set) var filter: SeccompProgram?
+  let image: ExecImage
+
+  /// Keeps a file open as long as these resources, and lends it.
+  package func own(_ file: consuming FileDescriptor) -> Descriptor {
+    let descriptor = file.descriptor
+    files.add(file)
+    return descriptor
+  }
+
+  /// Takes the control group that the child enters.
+  package func setGroup(_ group: consuming CgroupGroup) {
+    taskFiles = group.taskFiles
+    cgroupDirectory = group.unifiedDirectory
+    self.group = consume group
+  }
+
+  /// Takes the root file system, attached nowhere yet.
+  package func setRoot(_ tree: consuming FileDescriptor) {
+    rootTree = own(tree)
+  }
+
+  /// Opens everything that the plan names.
+  package init(_ plan: LaunchPlan) throws(LaunchError) {
+    do throws(Errno) {
+      image = try ExecImage(arguments: plan.arguments, environment: plan.environment)
+    } catch {
+      throw LaunchError("process.args and process.env must not hold a zero byte")
+    }
+    for path in plan.namespaceFiles {
+      namespaces.append(own(try Self.openNamespace(path)))
+    }
+    if let path = plan.userNamespacePath { userNamespace = own(try Self.openNamespace(path)) }
+    for source in plan.sources { try open(source) }
+    if let filter = plan.filter {
+      do throws(SeccompError) {
+        self.filter = try SeccompProgram.compile(filter)
+      } catch {
+        throw LaunchError("linux.seccomp: \(error)")
+      }
+    }
+  }
+
+  static func openNamespace(_ path: String) throws(LaunchError) -> FileDescriptor {
+    do throws(Errno) {
+      return try Descriptor.workingDirectory.open(try KernelPath(path), .readOnly)
+    } catch {
+      throw LaunchError("cannot open the namespace \(path): \(error)")
+    }
+  }
+
+  private func open(_ source: BindSource) throws(LaunchError) {
+    do throws(Errno) {
+      let tree = try Descriptor.workingDirectory.cloneTree(
+        try KernelPath(source.path), recursive: source.isRecursive)
+      let options = source.options
+      // The clone is a peer of the host's mount until told otherwise.
+      if let propagation = options.propagation {
+        try tree.descriptor.changeMount(propagation: propagation, recursive: options.propagatesRecursively)
+      }
+      if !options.set.isEmpty || !options.clear.isEmpty {
+        try tree.descriptor.changeMount(set: options.set, clear: options.clear)
+      }
+      if !options.setRecursively.isEmpty || !options.clearRecursively.isEmpty {
+        try tree.descriptor.changeMount(
+          set: options.setRecursively, clear: options.clearRecursively, recursive: true)
+      }
+      if !source.uidMappings.isEmpty {
+        try IDMappedMounts.apply(
+          uids: source.uidMappings, gids: source.gidMappings, to: tree.descriptor,
+          recursive: options.isIDMappedRecursively)
+      }
+      sourceIsDirectory.append(try tree.descriptor.status().type == .directory)
+      sources.append(own(tree))
+    } catch {
+      let hint = error == .notFound ? " (the source of a bind must exist)" : ""
+      throw LaunchError("\(source.keyPath): cannot bind \(source.path): \(error)\(hint)")
+    }
+  }
+}

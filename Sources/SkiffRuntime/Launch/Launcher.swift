@@ -1,0 +1,279 @@
+package import SkiffKernel
+package import SkiffSpec
+
+/// The parent's side of a launch: a process of the container that is on its way through the plan's steps.
+package struct Launcher: ~Copyable {
+  /// How far the container's process has come.
+  package enum Progress: Equatable, Sendable {
+    /// It is ready and waits to be started.
+    case created
+    /// It has become its program.
+    case running
+  }
+
+  private let plan: LaunchPlan
+  private let channel: FileDescriptor
+  private let board: LaunchBoard
+  private let explains: Bool
+  private let began: UInt64
+  /// What the child said of a failed hook.
+  private var hookFailure: String?
+  /// The container's process, by its number as seen here.
+  package let processID: Int32
+  package let process: FileDescriptor
+
+  private init(
+    _ plan: LaunchPlan, channel: consuming FileDescriptor, board: consuming LaunchBoard, explains: Bool, began: UInt64,
+    processID: Int32, process: consuming FileDescriptor
+  ) {
+    self.plan = plan
+    self.channel = channel
+    self.board = board
+    self.explains = explains
+    self.began = began
+    self.processID = processID
+    self.process = process
+  }
+
+  /// Clones the container's process, which begins at once with the plan's steps.
+  package static func launch(
+    _ plan: LaunchPlan, _ resources: LaunchResources, explains: Bool = false
+  ) throws(LaunchError) -> Launcher {
+    do throws(Errno) {
+      let board = try LaunchBoard(steps: explains ? plan.steps.count : 0)
+      let began = UInt64(truncatingIfNeeded: ClockTime.monotonic().totalNanoseconds)
+      let pair = try UnixSocket.pair(.packet)
+      let processID = try clone(plan, resources, channel: pair.second.descriptor, board)
+      // Our own child: its number is not given to another before it is waited for.
+      let process = try openProcess(processID)
+      return Launcher(
+        plan, channel: pair.takeFirst(), board: board, explains: explains, began: began, processID: processID,
+        process: process)
+    } catch {
+      throw LaunchError("cannot make the container's process: \(error)")
+    }
+  }
+
+  private static func clone(
+    _ plan: LaunchPlan, _ resources: LaunchResources, channel: Descriptor, _ board: borrowing LaunchBoard
+  ) throws(Errno) -> Int32 {
+    if let userNamespace = resources.userNamespace {
+      return try cloneBeyond(userNamespace, plan, resources, channel, board)
+    }
+    let journey = try NamespaceJourney(into: plan.namespacesForChildren, offsets: plan.timeOffsets)
+    let side: CloneSide
+    do throws(Errno) {
+      side = try cloneProcess(namespaces: plan.newNamespaces, into: resources.cgroupDirectory)
+    } catch {
+      try journey.comeBack()
+      throw error
+    }
+    switch consume side {
+    case .child:
+      perform(plan, resources, channel, board)
+    case .parent(let processID, _):
+      try journey.comeBack()
+      return processID
+    }
+  }
+
+  /// The child's side; only leaves through execve(2) or the process's end.
+  private static func perform(
+    _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: Descriptor, _ board: borrowing LaunchBoard
+  ) -> Never {
+    var performer = LaunchPerformer(plan, resources, channel: channel)
+    performer.perform(plan.steps, board: board)
+  }
+
+  /// Clones in two steps where the container joins a user namespace: the namespaces made after it must belong to it. The
+  /// go-between enters it and clones the container's process as its own sibling, so that it is our child.
+  private static func cloneBeyond(
+    _ userNamespace: Descriptor, _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: Descriptor,
+    _ board: borrowing LaunchBoard
+  ) throws(Errno) -> Int32 {
+    switch try cloneProcess(into: resources.cgroupDirectory) {
+    case .child:
+      do throws(Errno) {
+        try userNamespace.enterNamespaces(.user)
+        _ = try NamespaceJourney(into: plan.namespacesForChildren, offsets: plan.timeOffsets)
+        switch try cloneProcess(namespaces: plan.newNamespaces, sibling: true) {
+        case .child: perform(plan, resources, channel, board)
+        case .parent(let processID, _): board.processID = processID
+        }
+      } catch {
+        board.fail(error)
+      }
+      ProcessControl.exit(0)
+    case .parent(_, let handle):
+      _ = try handle.descriptor.waitForExit()
+      if board.processID == 0 { throw board.failure ?? .noChild }
+      return board.processID
+    }
+  }
+
+  /// Serves what the child asks until it is created, or has become its program.
+  ///
+  /// - Parameter state: the container's state as hooks read it (runtime.md "State").
+  package mutating func advance(state: () -> [UInt8]) throws(LaunchError) -> Progress {
+    do throws(Errno) {
+      while let (message, payload) = try channel.descriptor.receiveMessage() {
+        switch message {
+        case .mapsWanted:
+          try writeMaps()
+          try channel.descriptor.send(.goOn)
+        case .hooksWanted:
+          try runHooksOutside(state())
+          try channel.descriptor.send(.goOn)
+        case .stateWanted:
+          try channel.descriptor.send(.goOn, state())
+        case .failed:
+          hookFailure = String(decoding: payload.dropFirst(), as: UTF8.self)
+        case .created:
+          return .created
+        case .goOn, .start:
+          throw .badMessage
+        }
+      }
+    } catch {
+      if let failure = outsideFailure { throw abort(failure) }
+      throw abort(LaunchError("lost touch with the container's process: \(error)"))
+    }
+    return try conclude()
+  }
+
+  /// Lets a created process go on to its program.
+  package mutating func start(state: () -> [UInt8]) throws(LaunchError) {
+    do throws(Errno) {
+      try channel.descriptor.send(.start)
+    } catch {
+      _ = try conclude()
+      throw LaunchError("cannot start the container: \(error)")
+    }
+    _ = try advance(state: state)
+  }
+
+  /// Ends the process; for a launch that is given up.
+  package func abort() {
+    do throws(Errno) {
+      try process.descriptor.sendSignal(Signal.kill)
+      _ = try process.descriptor.waitForExit()
+    } catch {
+      // It has ended already and was waited for.
+    }
+  }
+
+  private func abort(_ failure: LaunchError) -> LaunchError {
+    abort()
+    return failure
+  }
+
+  // MARK: What the child asks for
+
+  private var outsideFailure: LaunchError?
+
+  private func writeMaps() throws(Errno) {
+    let files = try ProcessFiles.open(processID)
+    try IDMaps.write(uids: plan.uidMappings, gids: plan.gidMappings, processFiles: files.descriptor)
+  }
+
+  private mutating func runHooksOutside(_ state: [UInt8]) throws(Errno) {
+    do throws(LaunchError) {
+      try HookRunner.run(plan.hooks.prestart, moment: "prestart", state: state)
+      try HookRunner.run(plan.hooks.createRuntime, moment: "createRuntime", state: state)
+    } catch {
+      outsideFailure = error
+      throw .brokenPipe
+    }
+  }
+
+  // MARK: The end of the channel
+
+  /// The channel has ended: the board says how.
+  private func conclude() throws(LaunchError) -> Progress {
+    if let error = board.failure {
+      _ = waitForEnd()
+      if let hookFailure { throw LaunchError(hookFailure) }
+      let step = board.step
+      guard plan.steps.indices.contains(step) else { throw LaunchError("the launch failed: \(error)") }
+      throw plan.steps[step].failure(error)
+    }
+    if board.isExecuting { return .running }
+    let end = waitForEnd()
+    let step = plan.steps.indices.contains(board.step) ? plan.steps[board.step].explanation.what : "begin"
+    switch end {
+    case .killed(let signal):
+      throw LaunchError("the container's process was killed by signal \(signal) when it was about to \(step)")
+    case .exited, nil:
+      throw LaunchError("the container's process went away when it was about to \(step)")
+    }
+  }
+
+  private func waitForEnd() -> ExitStatus? {
+    do throws(Errno) {
+      return try process.descriptor.waitForExit()
+    } catch {
+      // Not our child any more: there is nothing to tell about its end.
+      return nil
+    }
+  }
+
+  // MARK: Explanation
+
+  /// The plan as it was performed, each step with its time.
+  package var explanation: [ExplanationStep] {
+    var lines = plan.explanation
+    guard explains else { return lines }
+    var before = began
+    // The first line is the clone: its time is part of the first step's.
+    for index in plan.steps.indices {
+      let after = board.time(step: index)
+      guard after >= before, after != 0 else { continue }
+      lines[index + 1].nanoseconds = after - before
+      before = after
+    }
+    return lines
+  }
+}
+
+/// Namespaces that a process can only be born into: the calling process enters them for its children, clones, and comes back.
+private struct NamespaceJourney: ~Copyable {
+  private var home = DescriptorTable()
+  private var flags: [NamespaceFlags] = []
+
+  init(into namespaces: [RuntimeSpec.Namespace], offsets: [String: RuntimeSpec.TimeOffset]) throws(Errno) {
+    do throws(Errno) {
+      for namespace in namespaces {
+        // What new children get is what must be put back: pid and time have handles of their own for that.
+        let handleName = namespace.type.handleName
+        home.add(try Descriptor.workingDirectory.open(try KernelPath("/proc/self/ns/\(handleName)"), .readOnly))
+        flags.append(namespace.type.flag)
+        if let path = namespace.path, !path.isEmpty {
+          let handle = try Descriptor.workingDirectory.open(try KernelPath(path), .readOnly)
+          try handle.descriptor.enterNamespaces(namespace.type.flag)
+        } else {
+          try unshare(namespace.type.flag)
+          if namespace.type == .time { try Self.write(offsets) }
+        }
+      }
+    } catch {
+      try comeBack()
+      throw error
+    }
+  }
+
+  /// Enters the namespaces that the process came from.
+  func comeBack() throws(Errno) {
+    for index in flags.indices {
+      try home[index]?.enterNamespaces(flags[index])
+    }
+  }
+
+  /// Offsets of a new time namespace, before its first process (time_namespaces(7)).
+  private static func write(_ offsets: [String: RuntimeSpec.TimeOffset]) throws(Errno) {
+    if offsets.isEmpty { return }
+    let own = try ProcessFiles.open(ProcessControl.processID)
+    let file = try ProcessFiles.openFile("timens_offsets", beneath: own.descriptor, .writeOnly)
+    let lines = offsets.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()
+    try file.descriptor.writeAll(Array(lines.utf8))
+  }
+}

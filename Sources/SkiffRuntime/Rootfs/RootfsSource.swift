@@ -1,0 +1,112 @@
+package import SkiffKernel
+package import SkiffSpec
+
+/// What a container's root file system is made of.
+package enum RootfsSource: Equatable, Sendable {
+  /// A directory as it stands.
+  case directory(path: String)
+  /// Read-only layers, the topmost first, under one writable directory.
+  case overlay(lower: [String], upper: String, work: String)
+  /// A file with a file system in it, mounted by a loop device.
+  case image(file: String, type: String, isReadOnly: Bool)
+}
+
+extension RootfsSource {
+  /// Makes the tree, attached nowhere: the container's process attaches it in its own mount namespace, and with the last
+  /// process of the container it is gone.
+  ///
+  /// - Parameter mappings: ids under which the container's user namespace sees the files; empty shows them as they are.
+  package func makeTree(
+    uids: [RuntimeSpec.IDMapping] = [], gids: [RuntimeSpec.IDMapping] = []
+  ) throws(LaunchError) -> FileDescriptor {
+    switch self {
+    case .directory(let path):
+      do throws(Errno) {
+        let tree = try Descriptor.workingDirectory.cloneTree(try KernelPath(path), recursive: true)
+        guard try tree.descriptor.status().type == .directory else { throw .notDirectory }
+        try tree.descriptor.changeMount(propagation: .private, recursive: true)
+        if !uids.isEmpty {
+          try IDMappedMounts.apply(uids: uids, gids: gids, to: tree.descriptor, recursive: false)
+        }
+        return tree
+      } catch {
+        throw LaunchError("cannot use \(path) as the root file system: \(error)")
+      }
+    case .overlay(let lower, let upper, let work):
+      return try Self.overlay(lower: lower, upper: upper, work: work, uids: uids, gids: gids)
+    case .image(let file, let type, let isReadOnly):
+      return try Self.image(file: file, type: type, isReadOnly: isReadOnly)
+    }
+  }
+
+  private static func overlay(
+    lower: [String], upper: String, work: String, uids: [RuntimeSpec.IDMapping], gids: [RuntimeSpec.IDMapping]
+  ) throws(LaunchError) -> FileDescriptor {
+    // Trees that stand for the layers while the file system is made; it holds them itself afterwards.
+    var mapped = DescriptorTable()
+    do throws(Errno) {
+      let context = try FileSystemContext(type: "overlay")
+      let namespace =
+        uids.isEmpty ? nil : DescriptorHolder(try IDMappedMounts.makeUserNamespace(uids: uids, gids: gids))
+      for path in lower {
+        // One word a layer: no limit on the length of them together, no colon to escape (Linux 6.7).
+        try context.set(
+          "lowerdir+", to: try KernelPath(try Self.show(path, in: namespace, keeping: &mapped)))
+      }
+      // Upper and work directory must lie on one mount.
+      let parent = try Self.show(Self.parent(of: upper), in: namespace, keeping: &mapped)
+      guard Self.parent(of: upper) == Self.parent(of: work) else { throw .crossDevice }
+      try context.set("upperdir", to: try KernelPath("\(parent)/\(Self.name(of: upper))"))
+      try context.set("workdir", to: try KernelPath("\(parent)/\(Self.name(of: work))"))
+      return try context.mount([])
+    } catch {
+      throw LaunchError("cannot make an overlay of \(lower.count) layers beneath \(upper): \(error)")
+    }
+  }
+
+  /// The path of a layer, or of its mapped tree.
+  private static func show(
+    _ path: String, in namespace: DescriptorHolder?, keeping table: inout DescriptorTable
+  ) throws(Errno) -> String {
+    guard let namespace else { return path }
+    let tree = try Descriptor.workingDirectory.cloneTree(try KernelPath(path), recursive: false)
+    try tree.descriptor.changeMount(propagation: .private)
+    try tree.descriptor.changeMount(set: .idMapped, userNamespace: namespace.descriptor)
+    let shown = tree.descriptor.path
+    table.add(tree)
+    return shown
+  }
+
+  private static func parent(of path: String) -> String {
+    path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+  }
+
+  private static func name(of path: String) -> String {
+    String(path.split(separator: "/").last ?? "")
+  }
+
+  private static func image(file: String, type: String, isReadOnly: Bool) throws(LaunchError) -> FileDescriptor {
+    do throws(Errno) {
+      let flags: OpenFlags = isReadOnly ? .readOnly : .readWrite
+      let image = try Descriptor.workingDirectory.open(try KernelPath(file), [flags, .nonBlocking])
+      guard try image.descriptor.status().type == .regular else { throw .invalidArgument }
+      // The loop device goes with the last mount of it.
+      let loop = try LoopDevice.attach(file: image.descriptor, readOnly: isReadOnly)
+      let context = try FileSystemContext(type: try KernelPath(type))
+      try context.set("source", to: try KernelPath(loop.path))
+      if isReadOnly { try context.set(flag: "ro") }
+      return try context.mount(isReadOnly ? [.readOnly, .noDevices] : [.noDevices])
+    } catch {
+      throw LaunchError("cannot mount the \(type) file system in \(file): \(error)")
+    }
+  }
+}
+
+/// One owner that can be optional and lent.
+private final class DescriptorHolder {
+  private let file: FileDescriptor
+
+  init(_ file: consuming FileDescriptor) { self.file = file }
+
+  var descriptor: Descriptor { file.descriptor }
+}
