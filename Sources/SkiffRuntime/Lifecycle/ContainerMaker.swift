@@ -1,0 +1,299 @@
+internal import SkiffKernel
+package import SkiffSpec
+
+/// What a container is made from, beyond its configuration.
+package struct CreateRequest {
+  package var id: ContainerID
+  package var bundlePath: String
+  /// A root file system other than the directory that the configuration names.
+  package var rootfs: RootfsSource?
+  package var usesPivot = true
+  package var joinsNewKeyring = true
+  package var preservedDescriptors: UInt32 = 0
+  package var pidFilePath: String?
+  /// Where the terminal's master is sent (SCM_RIGHTS).
+  package var consoleSocketPath: String?
+  package var usesSystemdCgroup = false
+  /// A network namespace that the caller has made, in place of a new one.
+  package var networkNamespacePath: String?
+  package var explains = false
+
+  package init(id: ContainerID, bundlePath: String) {
+    self.id = id
+    self.bundlePath = bundlePath
+  }
+}
+
+/// A container that has been made and not handed over yet.
+struct MadeContainer: ~Copyable {
+  var launcher: Launcher
+  var record: ContainerRecord
+  let directory: FileDescriptor
+  let spec: RuntimeSpec
+  let warnings: [String]
+}
+
+/// Makes a container: claims the id, makes the control group, plans, opens, launches. Whatever fails, nothing is left.
+struct ContainerMaker {
+  let store: ContainerStateStore
+  let request: CreateRequest
+
+  /// What the container's process does when it is ready, and with which streams.
+  struct Handover {
+    /// It waits for `start` at a socket in the state directory.
+    var waitsAtSocket = false
+    /// It waits for this process's word.
+    var waitsForWord = false
+    var streams: [Descriptor] = []
+    var console: Descriptor?
+  }
+
+  /// The configuration of a bundle, as bytes and checked.
+  func readConfiguration() throws(RuntimeError) -> (bytes: [UInt8], spec: RuntimeSpec) {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let file = try Descriptor.workingDirectory.open(
+        try KernelPath("\(request.bundlePath)/config.json"), [.readOnly, .nonBlocking])
+      guard try file.descriptor.status().type == .regular else { throw .invalidArgument }
+      bytes = try file.descriptor.readToEnd(limitBytes: ContainerStateStore.configurationLimitBytes)
+    } catch {
+      throw .failed("cannot read \(request.bundlePath)/config.json: \(error)")
+    }
+    do throws(SpecProblems) {
+      return (bytes, try RuntimeSpec.parseAndValidate(bytes))
+    } catch {
+      throw .invalid(error)
+    }
+  }
+
+  func make(_ handover: Handover) throws(RuntimeError) -> MadeContainer {
+    let (bytes, spec) = try readConfiguration()
+    let directory = try store.claim(request.id)
+    var record = newRecord(spec)
+    do throws(RuntimeError) {
+      return try make(handover, spec, bytes, directory, &record)
+    } catch {
+      undo(record)
+      throw error
+    }
+  }
+
+  private func newRecord(_ spec: RuntimeSpec) -> ContainerRecord {
+    let path = spec.root?.path ?? "rootfs"
+    var record = ContainerRecord(
+      id: request.id.text, bundlePath: request.bundlePath,
+      rootPath: path.hasPrefix("/") ? path : "\(request.bundlePath)/\(path)", created: WallClock.now())
+    record.annotations = spec.annotations
+    record.ownerID = Credentials.effectiveUserID
+    for namespace in spec.linux.namespaces { record.namespaces.formUnion(namespace.type.flag) }
+    return record
+  }
+
+  private func make(
+    _ handover: Handover, _ spec: RuntimeSpec, _ bytes: [UInt8], _ directory: consuming FileDescriptor,
+    _ record: inout ContainerRecord
+  ) throws(RuntimeError) -> MadeContainer {
+    let hierarchy: CgroupHierarchy
+    do throws(CgroupError) {
+      hierarchy = try CgroupHierarchy.detect()
+      // An engine's own path, or one that is found again from the id alone.
+      let path = spec.linux.cgroupsPath.flatMap { $0.isEmpty ? nil : $0 } ?? request.id.text
+      record.cgroup = try hierarchy.record(for: CgroupPath(path, systemdDriver: request.usesSystemdCgroup))
+    } catch {
+      throw .failed("cannot place the container's control group: \(error)")
+    }
+    // Intent first: from here on any later command can clean up, wherever this one is cut short.
+    try ContainerStateStore.write(record, in: directory.descriptor)
+    do throws(Errno) {
+      try directory.descriptor.replaceFile("config.json", with: bytes, mode: 0o600, isDurable: false)
+    } catch {
+      throw .failed("cannot keep the configuration of container \(record.id): \(error)")
+    }
+    let plan = try makePlan(spec, record, handover)
+    let resources = try open(plan, spec, record)
+    resources.streams = handover.streams
+    resources.consoleSocket = handover.console
+    if handover.console == nil { resources.consoleSocket = try connectConsole(spec, resources) }
+    do throws(CgroupError) {
+      guard let cgroup = record.cgroup else { throw .noHierarchy(root: CgroupHierarchy.standardRoot) }
+      resources.setGroup(
+        try CgroupGroup.create(
+          cgroup, in: hierarchy, resources: spec.linux.resources, attachDevices: DevicePrograms.attach))
+    } catch {
+      throw .failed("cannot make the container's control group: \(error)")
+    }
+    if handover.waitsAtSocket { try listen(resources, directory.descriptor) }
+    var launcher: Launcher
+    do throws(LaunchError) {
+      launcher = try Launcher.launch(plan, resources, explains: request.explains)
+    } catch {
+      throw .launch(error)
+    }
+    do throws(RuntimeError) {
+      try note(launcher.processID, in: &record, directory.descriptor)
+      let known = record
+      do throws(LaunchError) {
+        _ = try launcher.advance { known.stateJSON(.creating, version: spec.version) }
+      } catch {
+        throw .launch(error)
+      }
+      try writePidFile(record.processID)
+    } catch {
+      launcher.abort()
+      throw error
+    }
+    return MadeContainer(
+      launcher: launcher, record: record, directory: directory, spec: spec, warnings: plan.warnings)
+  }
+
+  private func makePlan(
+    _ spec: RuntimeSpec, _ record: ContainerRecord, _ handover: Handover
+  ) throws(RuntimeError) -> LaunchPlan {
+    var circumstances = LaunchCircumstances(
+      id: record.id, rootPath: record.rootPath, bundlePath: record.bundlePath)
+    circumstances.start = handover.waitsAtSocket || handover.waitsForWord ? .whenTold : .atOnce
+    circumstances.usesPivot = request.usesPivot
+    circumstances.joinsNewKeyring = request.joinsNewKeyring
+    circumstances.preservedDescriptors = request.preservedDescriptors
+    circumstances.replacesStandardStreams = !handover.streams.isEmpty
+    circumstances.grantable = CallerPrivileges.grantable()
+    circumstances.hasCgroup = record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
+    circumstances.cgroupMounts = record.cgroup.map {
+      CgroupMountPlan.make(
+        $0, cgroupNamespace: spec.linux.namespaces.contains { $0.type == .cgroup && ($0.path ?? "").isEmpty })
+    }
+    var spec = spec
+    if let path = request.networkNamespacePath {
+      spec.linux.namespaces.removeAll { $0.type == .network }
+      spec.linux.namespaces.append(RuntimeSpec.Namespace(type: .network, path: path))
+    }
+    do throws(LaunchError) {
+      return try LaunchPlanner.plan(spec, circumstances)
+    } catch {
+      throw .launch(error)
+    }
+  }
+
+  private func open(
+    _ plan: LaunchPlan, _ spec: RuntimeSpec, _ record: ContainerRecord
+  ) throws(RuntimeError) -> LaunchResources {
+    do throws(LaunchError) {
+      let resources = try LaunchResources(plan)
+      if let rootfs = request.rootfs {
+        // Layers that the engine owns are shown under the ids of the container's user namespace.
+        resources.setRoot(try rootfs.makeTree(uids: spec.linux.uidMappings, gids: spec.linux.gidMappings))
+      } else {
+        resources.setRoot(try RootfsSource.directory(path: record.rootPath).makeTree())
+      }
+      return resources
+    } catch {
+      throw .launch(error)
+    }
+  }
+
+  private func connectConsole(_ spec: RuntimeSpec, _ resources: LaunchResources) throws(RuntimeError) -> Descriptor? {
+    let wantsTerminal = spec.process?.terminal == true
+    guard let path = request.consoleSocketPath else {
+      if wantsTerminal {
+        throw .failed("cannot allocate tty if skiff-runtime will detach without setting console socket")
+      }
+      return nil
+    }
+    if !wantsTerminal { throw .failed("cannot use console socket if skiff-runtime will not detach or allocate tty") }
+    do throws(Errno) {
+      return resources.own(try UnixSocket.connect(to: path, type: .stream))
+    } catch {
+      throw .failed("cannot connect to the console socket \(path): \(error)")
+    }
+  }
+
+  private func listen(_ resources: LaunchResources, _ directory: Descriptor) throws(RuntimeError) {
+    do throws(Errno) {
+      resources.startListener = resources.own(
+        try UnixSocket.listen(at: "start.sock", in: directory, type: .packet))
+    } catch {
+      throw .failed("cannot make the start socket of container \(request.id.text): \(error)")
+    }
+  }
+
+  /// Records the process, so that it can be found and told from any later one.
+  private func note(
+    _ processID: Int32, in record: inout ContainerRecord, _ directory: Descriptor
+  ) throws(RuntimeError) {
+    record.processID = processID
+    record.startTicks = ProcessFacts(processID)?.startTicks ?? 0
+    if let own = try? Descriptor.workingDirectory.status("/proc/self/exe", follow: true) {
+      record.launcherDevice = own.device
+      record.launcherInode = own.inode
+    }
+    try ContainerStateStore.write(record, in: directory)
+  }
+
+  private func writePidFile(_ processID: Int32) throws(RuntimeError) {
+    guard let path = request.pidFilePath else { return }
+    try PidFile.write(processID, to: path)
+  }
+
+  /// Takes back what was made for a container that did not come to be.
+  private func undo(_ record: ContainerRecord) {
+    if let cgroup = record.cgroup {
+      // The first failure is the one that is reported; what cannot be removed now is found by `delete --force`.
+      _ = try? cgroup.kill(signal: Signal.kill)
+      try? cgroup.remove()
+    }
+    try? store.remove(request.id)
+  }
+}
+
+/// What the calling process can give to a container.
+enum CallerPrivileges {
+  /// Its permitted capabilities that are still in its bounding set.
+  static func grantable() -> CapabilitySet {
+    guard let own = try? ThreadCapabilities.current() else { return [] }
+    return own.permitted
+  }
+}
+
+/// The time of day as records tell it (RFC 3339, UTC, nanoseconds).
+enum WallClock {
+  static func now() -> String {
+    let now = ClockTime.now()
+    return Timestamp(seconds: now.seconds, nanoseconds: now.nanoseconds).text
+  }
+}
+
+enum PidFile {
+  /// The number alone, in decimal; a reader sees all of it or nothing.
+  static func write(_ processID: Int32, to path: String) throws(RuntimeError) {
+    do throws(Errno) {
+      let slash = path.lastIndex(of: "/")
+      let parent = slash.map { String(path[..<$0]) } ?? "."
+      let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+      let directory = try Descriptor.workingDirectory.open(
+        try KernelPath(parent.isEmpty ? "/" : parent), [.directory])
+      try directory.descriptor.replaceFile(
+        try KernelPath(name), with: Array("\(processID)".utf8), mode: 0o644,
+        isDurable: false)
+    } catch {
+      throw .failed("cannot write the pid file \(path): \(error)")
+    }
+  }
+}
+
+extension ContainerRecord {
+  /// The container's state as hooks and `state` give it (runtime.md "State").
+  func stateJSON(_ status: ContainerStatus, version: String) -> [UInt8] {
+    JSONValue.object(JSONObject(stateMembers(status, version: version))).serialized()
+  }
+
+  func stateMembers(_ status: ContainerStatus, version: String) -> [(String, JSONValue)] {
+    var members: [(String, JSONValue)] = [
+      ("ociVersion", .string(version)), ("id", .string(id)),
+      ("pid", .integer(status == .stopped ? 0 : Int64(processID))), ("status", .string(status.rawValue)),
+      ("bundle", .string(bundlePath)), ("rootfs", .string(rootPath)), ("created", .string(created)),
+    ]
+    if !annotations.isEmpty { members.append(("annotations", JSONValue(annotations))) }
+    members.append(("owner", .string(ownerID == 0 ? "root" : "")))
+    return members
+  }
+}

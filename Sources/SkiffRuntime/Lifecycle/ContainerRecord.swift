@@ -1,0 +1,142 @@
+package import SkiffKernel
+internal import SkiffSpec
+
+/// What the runtime remembers of a container between two commands; the rest is asked of the kernel each time.
+package struct ContainerRecord: Equatable, Sendable {
+  package var id: String
+  package var bundlePath: String
+  package var rootPath: String
+  /// RFC 3339.
+  package var created: String
+  /// The first process, as numbered here; 0 before there is one.
+  package var processID: Int32 = 0
+  /// When it started, in clock ticks since boot: a later process of the same number has another (proc_pid_stat(5), field 22).
+  package var startTicks: UInt64 = 0
+  /// The program that waits in a container's place until it is started, to be told from the container's own.
+  package var launcherDevice: UInt64 = 0
+  package var launcherInode: UInt64 = 0
+  package var namespaces: NamespaceFlags = []
+  package var cgroup: CgroupRecord?
+  package var annotations: [String: String] = [:]
+  package var ownerID: UInt32 = 0
+
+  package init(id: String, bundlePath: String, rootPath: String, created: String) {
+    self.id = id
+    self.bundlePath = bundlePath
+    self.rootPath = rootPath
+    self.created = created
+  }
+}
+
+extension ContainerRecord {
+  func serialized() -> [UInt8] {
+    var members: [(String, JSONValue)] = [
+      ("id", .string(id)), ("bundle", .string(bundlePath)), ("rootfs", .string(rootPath)),
+      ("created", .string(created)), ("pid", .integer(Int64(processID))),
+      ("startTicks", .integer(Int64(clamping: startTicks))),
+      ("launcherDevice", .string(String(launcherDevice))), ("launcherInode", .string(String(launcherInode))),
+      ("namespaces", .integer(Int64(clamping: namespaces.rawValue))), ("owner", .integer(Int64(ownerID))),
+    ]
+    members.append(
+      ("annotations", .object(JSONObject(annotations.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))))
+    if let cgroup { members.append(("cgroup", Self.json(cgroup))) }
+    return JSONValue.object(JSONObject(members)).serialized()
+  }
+
+  private static func json(_ record: CgroupRecord) -> JSONValue {
+    .array(
+      record.entries.map { entry in
+        var members: [(String, JSONValue)] = [
+          ("name", .string(entry.name)), ("controllers", .array(entry.controllers.map { .string($0) })),
+          ("isUnified", .bool(entry.isUnified)), ("mountPoint", .string(entry.mountPoint)),
+          ("path", .string(entry.path)),
+        ]
+        if let label = entry.label { members.append(("label", .string(label))) }
+        return .object(JSONObject(members))
+      })
+  }
+
+  /// Nil where the text is not a record: then the container is one whose creation was cut short.
+  init?(parsing bytes: [UInt8]) {
+    guard let json = try? JSONValue.parse(bytes), let id = json["id"]?.string, let bundle = json["bundle"]?.string,
+      let root = json["rootfs"]?.string, let created = json["created"]?.string,
+      let processID = json["pid"]?.integer.flatMap({ Int32(exactly: $0) })
+    else { return nil }
+    self.init(id: id, bundlePath: bundle, rootPath: root, created: created)
+    self.processID = processID
+    startTicks = json["startTicks"]?.integer.flatMap { UInt64(exactly: $0) } ?? 0
+    launcherDevice = json["launcherDevice"]?.string.flatMap { UInt64($0) } ?? 0
+    launcherInode = json["launcherInode"]?.string.flatMap { UInt64($0) } ?? 0
+    namespaces = NamespaceFlags(rawValue: json["namespaces"]?.integer.flatMap { UInt64(exactly: $0) } ?? 0)
+    ownerID = json["owner"]?.integer.flatMap { UInt32(exactly: $0) } ?? 0
+    for (key, value) in json["annotations"]?.object?.members ?? [] { annotations[key] = value.string }
+    cgroup = json["cgroup"]?.array.map { CgroupRecord(entries: $0.compactMap(Self.cgroupEntry)) }
+  }
+
+  private static func cgroupEntry(_ json: JSONValue) -> CgroupRecord.Entry? {
+    guard let name = json["name"]?.string, let mountPoint = json["mountPoint"]?.string,
+      let path = json["path"]?.string
+    else { return nil }
+    return CgroupRecord.Entry(
+      name: name, controllers: (json["controllers"]?.array ?? []).compactMap(\.string), label: json["label"]?.string,
+      isUnified: json["isUnified"]?.bool ?? false, mountPoint: mountPoint, path: path)
+  }
+}
+
+/// What a container is doing (runtime.md "State"; paused as runc says it).
+public enum ContainerStatus: String, Equatable, Sendable {
+  case creating, created, running, paused, stopped
+}
+
+extension ContainerRecord {
+  /// Computed from the kernel: a process that has ended, or whose number belongs to another by now, is a stopped container.
+  package func status() -> ContainerStatus {
+    if processID == 0 { return .creating }
+    guard let facts = ProcessFacts(processID), facts.startTicks == startTicks, !facts.hasEnded else { return .stopped }
+    if isWaitingForStart { return .created }
+    if let cgroup, (try? cgroup.isFrozen()) == true { return .paused }
+    return .running
+  }
+
+  /// Whether the process still runs the launcher.
+  private var isWaitingForStart: Bool {
+    guard let path = try? KernelPath("/proc/\(processID)/exe"),
+      let program = try? Descriptor.workingDirectory.status(path, follow: true)
+    else { return false }
+    return program.device == launcherDevice && program.inode == launcherInode
+  }
+
+  /// A handle on the first process, if it is still the one that was started.
+  package func openInit() throws(Errno) -> FileDescriptor {
+    let handle = try openProcess(processID)
+    // Asked after the handle was taken: from here on the number cannot come to mean another.
+    guard let facts = ProcessFacts(processID), facts.startTicks == startTicks, !facts.hasEnded else {
+      throw .noSuchProcess
+    }
+    return handle
+  }
+}
+
+/// What /proc tells of a process (proc_pid_stat(5)).
+package struct ProcessFacts: Equatable, Sendable {
+  package let startTicks: UInt64
+  /// A zombie: it has ended, only nobody has asked how.
+  package let hasEnded: Bool
+
+  /// Nil where there is no such process.
+  package init?(_ processID: Int32) {
+    guard let path = try? KernelPath("/proc/\(processID)/stat"),
+      let file = try? Descriptor.workingDirectory.open(path, .readOnly)
+    else { return nil }
+    var buffer = [UInt8](repeating: 0, count: 1024)
+    guard let count = try? file.descriptor.read(into: &buffer) else { return nil }
+    // The name stands in parentheses and may hold anything, parentheses too.
+    guard let close = buffer[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    let fields = buffer[(close + 1)..<count].split(separator: UInt8(ascii: " "))
+    guard fields.count > 19, let state = fields.first?.first,
+      let ticks = UInt64(String(decoding: fields[19], as: UTF8.self))
+    else { return nil }
+    startTicks = ticks
+    hasEnded = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
+  }
+}

@@ -1,0 +1,120 @@
+internal import SkiffKernel
+package import SkiffSpec
+
+/// A further process in a running container.
+package struct ExecRequest {
+  package var id: ContainerID
+  /// Nil takes the container's own process with what is set below.
+  package var process: RuntimeSpec.Process?
+  package var arguments: [String] = []
+  package var extraEnvironment: [String] = []
+  package var workingDirectory: String?
+  package var user: (userID: UInt32, groupID: UInt32?)?
+  package var additionalGroupIDs: [UInt32] = []
+  package var extraCapabilities: [String] = []
+  package var wantsTerminal: Bool?
+  package var noNewPrivileges: Bool?
+  package var detaches = false
+  package var preservedDescriptors: UInt32 = 0
+  package var pidFilePath: String?
+  package var consoleSocketPath: String?
+  /// Keys after which a terminal's caller is let go; nil for none.
+  package var detachKeys: [UInt8]?
+
+  package init(id: ContainerID) {
+    self.id = id
+  }
+}
+
+extension ContainerRuntime {
+  /// Runs the process; gives its exit code as a shell tells it, 0 when detached.
+  package func exec(_ request: ExecRequest, warn: (String) -> Void) throws(RuntimeError) -> Int32 {
+    guard let directory = try store.openDirectory(request.id),
+      let record = ContainerStateStore.read(directory.descriptor)
+    else { throw .missing(request.id.text) }
+    switch record.status() {
+    case .created, .running: break
+    case .paused: throw .wrongState("cannot exec in a paused container")
+    case .creating, .stopped: throw .wrongState("cannot exec in a stopped container")
+    }
+    let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: request.id.text)
+    let process = try request.composedProcess(container: spec.process)
+    var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
+    circumstances.grantable = CallerPrivileges.grantable()
+    circumstances.preservedDescriptors = request.preservedDescriptors
+    circumstances.filter = spec.linux.seccomp
+    circumstances.hasCgroup = record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
+    let plan = LaunchPlanner.planExec(process, circumstances)
+    plan.warnings.forEach(warn)
+    return try launch(plan, process, request, record)
+  }
+
+  private func launch(
+    _ plan: LaunchPlan, _ process: RuntimeSpec.Process, _ request: ExecRequest, _ record: ContainerRecord
+  ) throws(RuntimeError) -> Int32 {
+    do throws(LaunchError) {
+      let resources = try LaunchResources(plan)
+      do throws(Errno) {
+        resources.initProcess = resources.own(try record.openInit())
+      } catch {
+        throw LaunchError("the container's first process has gone: \(error)")
+      }
+      do throws(CgroupError) {
+        if let cgroup = record.cgroup {
+          resources.setGroup(try CgroupGroup.open(cgroup, initProcess: record.processID))
+        }
+      } catch {
+        throw LaunchError("cannot enter the container's control group: \(error)")
+      }
+      let console = try ConsoleLink(
+        wanted: process.terminal, socketPath: request.consoleSocketPath, detaches: request.detaches)
+      resources.consoleSocket = console.containerEnd
+      var launcher = try Launcher.launch(plan, resources)
+      _ = try launcher.advance { record.stateJSON(.running, version: "1.3.0") }
+      do throws(RuntimeError) {
+        if let path = request.pidFilePath { try PidFile.write(launcher.processID, to: path) }
+      } catch {
+        launcher.abort()
+        throw LaunchError(error.description)
+      }
+      if request.detaches { return 0 }
+      return try ForegroundProcess(
+        process: launcher.process.descriptor, console: console.takeMaster(), detachKeys: request.detachKeys
+      ).wait()
+    } catch {
+      throw .launch(error)
+    }
+  }
+}
+
+extension ExecRequest {
+  /// The process as asked for, what was left open taken from the container's own.
+  func composedProcess(container: RuntimeSpec.Process?) throws(RuntimeError) -> RuntimeSpec.Process {
+    var composed = process ?? container ?? RuntimeSpec.Process()
+    if process == nil {
+      if arguments.isEmpty { throw .failed("process args cannot be empty") }
+      composed.arguments = arguments
+      composed.terminal = false
+      composed.consoleSize = nil
+    }
+    composed.environment.append(contentsOf: extraEnvironment)
+    if let workingDirectory { composed.workingDirectory = workingDirectory }
+    if let user {
+      composed.user.userID = user.userID
+      if let groupID = user.groupID { composed.user.groupID = groupID }
+    }
+    composed.user.additionalGroupIDs.append(contentsOf: additionalGroupIDs)
+    if let wantsTerminal { composed.terminal = wantsTerminal }
+    if let noNewPrivileges { composed.noNewPrivileges = noNewPrivileges }
+    for name in extraCapabilities {
+      guard CapabilityNames.number(name) != nil else { throw .failed("unknown capability \(name)") }
+      var capabilities = composed.capabilities ?? RuntimeSpec.Capabilities()
+      capabilities.bounding.append(name)
+      capabilities.effective.append(name)
+      capabilities.permitted.append(name)
+      composed.capabilities = capabilities
+    }
+    if composed.arguments.isEmpty { throw .failed("process args cannot be empty") }
+    return composed
+  }
+}

@@ -1,0 +1,97 @@
+internal import SkiffKernel
+package import SkiffSpec
+
+extension ContainerRuntime {
+  /// Sends a signal to the container's first process, or to all of them (runtime.md "Kill").
+  package func kill(_ id: ContainerID, signal: Int32, all: Bool) throws(RuntimeError) {
+    let record = try store.load(id)
+    if all, let cgroup = record.cgroup {
+      do throws(CgroupError) {
+        try cgroup.kill(signal: signal)
+        return
+      } catch {
+        throw .failed("cannot signal the processes of container \(id.text): \(error)")
+      }
+    }
+    switch record.status() {
+    case .created, .running, .paused: break
+    case .creating, .stopped: throw .notRunning(id.text)
+    }
+    do throws(Errno) {
+      let process = try record.openInit()
+      try process.descriptor.sendSignal(signal)
+    } catch {
+      if error == .noSuchProcess { throw .notRunning(id.text) }
+      throw .failed("cannot send signal \(signal) to container \(id.text): \(error)")
+    }
+  }
+
+  /// Removes a stopped container and everything that was made for it (runtime.md "Delete").
+  ///
+  /// - Parameter force: end it first if it runs; a container that does not exist is no error then.
+  package func delete(_ id: ContainerID, force: Bool) throws(RuntimeError) {
+    guard let directory = try store.openDirectory(id) else {
+      if !force { throw .missing(id.text) }
+      // Even with no state at all: the default group is known from the id.
+      removeDefaultCgroup(id)
+      return
+    }
+    guard let record = ContainerStateStore.read(directory.descriptor) else {
+      // Its creation was cut short before anything but the directory was made.
+      removeDefaultCgroup(id)
+      try store.remove(id)
+      return
+    }
+    let status = record.status()
+    switch status {
+    case .stopped, .creating: break
+    // A created container has not run anything yet: nothing is lost with it.
+    case .created: break
+    case .running, .paused:
+      if !force { throw .wrongState("cannot delete container \(id.text) that is not stopped: \(status.rawValue)") }
+    }
+    if status != .stopped { try end(record) }
+    try cleanUp(record, directory.descriptor)
+    try store.remove(id)
+  }
+
+  /// Kills the first process, and waits for it to be gone: the kernel ends the others of its PID namespace with it.
+  private func end(_ record: ContainerRecord) throws(RuntimeError) {
+    do throws(Errno) {
+      if record.processID == 0 { return }
+      let process = try record.openInit()
+      try process.descriptor.sendSignal(Signal.kill)
+      if let cgroup = record.cgroup, (try? cgroup.isFrozen()) == true { try? cgroup.thaw() }
+      var entries = [PollEntry(process.descriptor, .readable)]
+      let limitMilliseconds: Int64 = 10_000
+      if try poll(&entries, timeoutMilliseconds: limitMilliseconds) == 0 { throw .timedOut }
+    } catch {
+      if error == .noSuchProcess { return }
+      throw .failed("cannot end container \(record.id): \(error)")
+    }
+  }
+
+  /// Takes away what outlives the first process: processes of a shared PID namespace, the control group; then the poststop hooks.
+  func cleanUp(_ record: ContainerRecord, _ directory: Descriptor) throws(RuntimeError) {
+    if let cgroup = record.cgroup {
+      do throws(CgroupError) {
+        if try cgroup.isPopulated() { try cgroup.kill(signal: Signal.kill) }
+        try cgroup.remove()
+      } catch {
+        throw .failed("cannot remove the control group of container \(record.id): \(error)")
+      }
+    }
+    guard let spec = try? ContainerStateStore.configuration(in: directory, id: record.id) else { return }
+    // A failing poststop hook must not keep the container from being removed (runtime.md "Lifecycle", 13).
+    try? HookRunner.run(
+      spec.hooks.poststop, moment: "poststop", state: record.stateJSON(.stopped, version: spec.version))
+  }
+
+  private func removeDefaultCgroup(_ id: ContainerID) {
+    guard let hierarchy = try? CgroupHierarchy.detect(), let path = try? CgroupPath(id.text),
+      let record = try? hierarchy.record(for: path), record.exists()
+    else { return }
+    _ = try? record.kill(signal: Signal.kill)
+    try? record.remove()
+  }
+}

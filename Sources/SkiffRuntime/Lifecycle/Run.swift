@@ -1,0 +1,37 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+extension ContainerRuntime {
+  /// Creates and starts in one go. In the foreground it waits for the end, removes the container and gives the exit code as a
+  /// shell tells it; detached it gives 0 once the program runs.
+  package func run(
+    _ request: CreateRequest, detaches: Bool, keeps: Bool = false, warn: (String) -> Void
+  ) throws(RuntimeError) -> Int32 {
+    let maker = ContainerMaker(store: store, request: request)
+    let wantsTerminal = request.consoleSocketPath == nil && !detaches
+    let console: ConsoleLink
+    do throws(LaunchError) {
+      // Whether a terminal is wanted stands in the configuration, which is read only once, later: an unused pair costs little.
+      console = try ConsoleLink(wanted: wantsTerminal, socketPath: nil, detaches: false)
+    } catch {
+      throw .launch(error)
+    }
+    var handover = ContainerMaker.Handover()
+    handover.console = console.containerEnd
+    let made = try maker.make(handover)
+    made.warnings.forEach(warn)
+    try runPoststart(made.record, made.spec)
+    if detaches { return 0 }
+    let hasTerminal = made.spec.process?.terminal == true && wantsTerminal
+    let code: Int32
+    do throws(LaunchError) {
+      code = try ForegroundProcess(
+        process: made.launcher.process.descriptor, console: hasTerminal ? console.takeMaster() : nil, detachKeys: nil
+      ).wait()
+    } catch {
+      throw .launch(error)
+    }
+    if !keeps { try delete(request.id, force: true) }
+    return code
+  }
+}

@@ -1,0 +1,27 @@
+internal import SkiffKernel
+package import SkiffSpec
+
+extension ContainerRuntime {
+  /// The container's state, as JSON for a person or a program (runtime.md "Query State").
+  package func state(_ id: ContainerID) throws(RuntimeError) -> [UInt8] {
+    let record = try store.load(id)
+    return JSONValue.object(JSONObject(record.stateMembers(record.status(), version: "1.3.0"))).serialized(pretty: true)
+  }
+
+  /// Every container; those that are just being removed are passed over.
+  package func list() throws(RuntimeError) -> [(record: ContainerRecord, status: ContainerStatus)] {
+    var containers: [(record: ContainerRecord, status: ContainerStatus)] = []
+    for id in try store.list() {
+      guard let record = try? store.load(id) else { continue }
+      containers.append((record, record.status()))
+    }
+    return containers
+  }
+
+  /// `list --format json`: an array of states.
+  package static func json(_ containers: [(record: ContainerRecord, status: ContainerStatus)]) -> [UInt8] {
+    JSONValue.array(
+      containers.map { .object(JSONObject($0.record.stateMembers($0.status, version: "1.3.0"))) }
+    ).serialized()
+  }
+}
