@@ -1,0 +1,22 @@
+/// What an attached client and the monitor say to each other: packets of one type byte and a payload.
+///
+/// ```
+/// client                         monitor
+///   0  bytes for stdin     ───▶
+///   1  stdin has ended     ───▶
+///   2  rows, columns       ───▶
+///                          ◀───  16  bytes of stdout (or of the terminal)
+///                          ◀───  17  bytes of stderr
+///                          ◀───  18  the exit code, one byte: the last packet
+/// ```
+package enum AttachPacket: UInt8, Sendable {
+  case input = 0
+  case inputEnd = 1
+  case windowSize = 2
+  case output = 16
+  case errorOutput = 17
+  case exit = 18
+
+  /// The largest payload, in bytes.
+  package static let payloadLimit = 32768
+}

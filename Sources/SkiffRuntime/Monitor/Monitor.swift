@@ -1,0 +1,192 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+/// Lives beside one container of the engine: makes it, holds its streams, writes its log, records its end.
+///
+/// ```
+/// engine                         monitor                            container
+///   spawns, sync and attach ──▶  makes the container, gate closed ─▶ steps … waits
+///                           ◀──  created, pid
+///   wires the network            (meanwhile)
+///   start                   ──▶  opens the gate                   ─▶ execve
+///                           ◀──  started, or an error
+///                                carries streams, log              … runs
+///                                end: exit file, clean-up, exit packets, exit command
+/// ```
+package struct Monitor {
+  private let settings: MonitorSettings
+  private let store: ContainerStateStore
+  private let runtime: ContainerRuntime
+  private let containerPath: String
+  private let sync: SyncLine
+  private let firstClient: Descriptor?
+  private let networkNamespace: Descriptor?
+
+  /// - Parameters: the numbers of the inherited files.
+  package static func run(
+    containerPath: String, syncNumber: Int32, attachNumber: Int32?, networkNamespaceNumber: Int32?
+  ) -> Int32 {
+    let sync = SyncLine(Descriptor(syncNumber))
+    do throws(RuntimeError) {
+      let settings = try MonitorSettings.read(in: containerPath)
+      let monitor = Monitor(
+        settings: settings, store: ContainerStateStore(root: settings.runtimeRoot),
+        runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: containerPath, sync: sync,
+        firstClient: attachNumber.map { Descriptor($0) },
+        networkNamespace: networkNamespaceNumber.map { Descriptor($0) })
+      try monitor.run()
+      return 0
+    } catch {
+      sync.tell(error)
+      return 1
+    }
+  }
+
+  private func run() throws(RuntimeError) {
+    // A monitor ends with its container, not with the session that it came from.
+    for signal in [Signal.hangup, Signal.interrupt, Signal.terminate, Signal.pipe, Signal.quit] {
+      try? Signal.ignore(signal)
+    }
+    let id: ContainerID
+    do {
+      id = try ContainerID(settings.id)
+    } catch {
+      throw .failed("invalid container id \(settings.id)")
+    }
+    let streams = try MonitorStreams(settings, containerPath: containerPath, firstClient: firstClient)
+    var request = CreateRequest(id: id, bundlePath: containerPath)
+    request.rootfs = settings.rootfs
+    request.explains = settings.explains
+    request.networkNamespacePath = networkNamespace?.path
+    var handover = ContainerMaker.Handover()
+    handover.waitsForWord = true
+    handover.streams = streams.containerEnds
+    handover.console = streams.consoleEnd
+    var made = try ContainerMaker(store: store, request: request).make(handover)
+    let started = WallClock.now()
+    do throws(RuntimeError) {
+      sync.send(["event": "created", "pid": .integer(Int64(made.record.processID))])
+      for warning in made.warnings { sync.send(["event": "warning", "message": .string(warning)]) }
+      guard sync.waitForStart() else { throw .failed("the engine went away before the container was started") }
+      let record = made.record
+      let version = made.spec.version
+      do throws(LaunchError) {
+        try made.launcher.start { record.stateJSON(.created, version: version) }
+      } catch {
+        throw .launch(error)
+      }
+      try runtime.runPoststart(record, made.spec)
+    } catch {
+      made.launcher.abort()
+      try? runtime.delete(id, force: true)
+      throw error
+    }
+    tellStarted(made)
+    streams.releaseContainerEnds()
+    try streams.takeConsole()
+    let status = streams.carry(until: made.launcher.process.descriptor)
+    try finish(made, status, started: started, streams)
+  }
+
+  private func tellStarted(_ made: borrowing MadeContainer) {
+    sync.send(["event": "started"])
+    if settings.explains {
+      let steps = made.launcher.explanation.map { step -> JSONValue in
+        var members: [(String, JSONValue)] = [
+          ("what", .string(step.what)), ("call", .string(step.kernelCall)), ("command", .string(step.command)),
+        ]
+        if let time = step.nanoseconds { members.append(("nanoseconds", .integer(Int64(clamping: time)))) }
+        return .object(JSONObject(members))
+      }
+      sync.send(["event": "explain", "steps": .array(steps)])
+    }
+    sync.close()
+  }
+
+  /// The end is recorded first, so that at no moment the container is neither running nor ended.
+  private func finish(
+    _ made: borrowing MadeContainer, _ status: ExitStatus, started: String, _ streams: MonitorStreams
+  ) throws(RuntimeError) {
+    let wasKilledForMemory = made.record.cgroup.flatMap { try? $0.oomKillCount() } ?? 0
+    let code = status.shellCode
+    let record: JSONValue = [
+      "exitCode": .integer(Int64(code)), "oomKilled": .bool(wasKilledForMemory > 0), "startedAt": .string(started),
+      "finishedAt": .string(WallClock.now()), "error": "",
+    ]
+    var failure: RuntimeError?
+    do throws(RuntimeError) {
+      try ExitFile.write(record.serialized(), to: settings.exitFile)
+    } catch {
+      failure = error
+    }
+    do throws(RuntimeError) {
+      try runtime.cleanUp(made.record, made.directory.descriptor)
+      if let id = try? ContainerID(settings.id) { try store.remove(id) }
+    } catch {
+      if failure == nil { failure = error }
+    }
+    streams.tellExit(code)
+    runExitCommand()
+    if let failure { throw failure }
+  }
+
+  /// Becomes the command that the engine left for the end; comes back only when there is none, or it cannot be executed.
+  private func runExitCommand() {
+    guard let program = settings.exitCommand.first, let path = try? KernelPath(program),
+      let image = try? ExecImage(arguments: settings.exitCommand, environment: ProcessEnvironment.all())
+    else { return }
+    _ = image.execute(path)
+  }
+}
+
+/// The line to the engine that started the monitor; it may go away at any time.
+private struct SyncLine {
+  private let line: Descriptor
+
+  init(_ line: Descriptor) {
+    self.line = line
+  }
+
+  func send(_ message: JSONValue) {
+    // An engine that has gone needs no news; the container goes on.
+    _ = try? line.send(message.serialized())
+  }
+
+  func tell(_ error: RuntimeError) {
+    var code: Int64 = 125
+    if case .launch(let failure) = error {
+      switch failure.kind {
+      case .failed: code = 125
+      case .notExecutable: code = 126
+      case .notFound: code = 127
+      }
+    }
+    send(["event": "error", "message": .string(error.description), "exitCode": .integer(code)])
+  }
+
+  /// False when the engine closed the line instead.
+  func waitForStart() -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    guard let (count, _) = try? line.receive(into: &buffer), count > 0,
+      let message = try? JSONValue.parse(Array(buffer[..<count]))
+    else { return false }
+    return message["command"]?.string == "start"
+  }
+
+  func close() {
+    _ = FileDescriptor(adopting: line.number)
+  }
+}
+
+enum ExitFile {
+  static func write(_ bytes: [UInt8], to path: String) throws(RuntimeError) {
+    do throws(Errno) {
+      guard let slash = path.lastIndex(of: "/") else { throw .invalidArgument }
+      let directory = try Descriptor.workingDirectory.open(try KernelPath(String(path[..<slash])), [.directory])
+      try directory.descriptor.replaceFile(
+        try KernelPath(String(path[path.index(after: slash)...])), with: bytes, mode: 0o600)
+    } catch {
+      throw .failed("cannot write the exit record \(path): \(error)")
+    }
+  }
+}

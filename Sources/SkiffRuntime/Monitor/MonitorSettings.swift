@@ -1,0 +1,82 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+/// What the engine asks of a monitor: `monitor.json` in the container's directory.
+package struct MonitorSettings: Equatable, Sendable {
+  package enum LogDriver: String, Equatable, Sendable {
+    case jsonFile = "json-file"
+    case none
+  }
+
+  package var id: String
+  package var runtimeRoot: String
+  package var rootfs: RootfsSource
+  package var logDriver = LogDriver.jsonFile
+  package var logPath = ""
+  package var exitFile: String
+  package var attachSocket: String
+  package var keepsStdinOpen = false
+  package var exitCommand: [String] = []
+  package var explains = false
+
+  private static let limitBytes = 1 << 20
+
+  /// Reads the file; every fault is named.
+  static func read(in containerPath: String) throws(RuntimeError) -> MonitorSettings {
+    let path = "\(containerPath)/monitor.json"
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let file = try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly, .nonBlocking])
+      bytes = try file.descriptor.readToEnd(limitBytes: limitBytes)
+    } catch {
+      throw .failed("cannot read \(path): \(error)")
+    }
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue.parse(bytes)
+    } catch {
+      throw .failed("cannot read \(path): \(error)")
+    }
+    guard let settings = MonitorSettings(json) else {
+      throw .failed("\(path) lacks a member or has one of the wrong kind")
+    }
+    return settings
+  }
+
+  private init?(_ json: JSONValue) {
+    guard let id = json["id"]?.string, let runtimeRoot = json["runtimeRoot"]?.string,
+      let rootfs = json["rootfs"].flatMap(Self.rootfs), let exitFile = json["exitFile"]?.string,
+      let attachSocket = json["attachSocket"]?.string
+    else { return nil }
+    self.id = id
+    self.runtimeRoot = runtimeRoot
+    self.rootfs = rootfs
+    self.exitFile = exitFile
+    self.attachSocket = attachSocket
+    if let log = json["log"] {
+      guard let driver = log["driver"]?.string.flatMap(LogDriver.init(rawValue:)) else { return nil }
+      logDriver = driver
+      logPath = log["path"]?.string ?? ""
+    }
+    keepsStdinOpen = json["keepStdinOpen"]?.bool ?? false
+    exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)
+    explains = json["explain"]?.bool ?? false
+  }
+
+  private static func rootfs(_ json: JSONValue) -> RootfsSource? {
+    switch json["kind"]?.string {
+    case "directory": json["path"]?.string.map { .directory(path: $0) }
+    case "overlay":
+      if let upper = json["upper"]?.string, let work = json["work"]?.string, let lower = json["lower"]?.array {
+        .overlay(lower: lower.compactMap(\.string), upper: upper, work: work)
+      } else {
+        nil
+      }
+    case "image":
+      json["file"]?.string.map {
+        .image(file: $0, type: json["type"]?.string ?? "ext4", isReadOnly: json["readOnly"]?.bool ?? false)
+      }
+    default: nil
+    }
+  }
+}
