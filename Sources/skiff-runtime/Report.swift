@@ -1,0 +1,54 @@
+import SkiffKernel
+import SkiffRuntime
+import SkiffSpec
+
+/// Where errors and warnings go: the standard error stream, and the engine's log file if it named one.
+struct Report {
+  var logPath: String?
+  var isJSON = false
+
+  func error(_ words: String) {
+    write("skiff-runtime: \(words)\n", to: .standardError)
+    log("error", words)
+  }
+
+  func warning(_ words: String) {
+    write("skiff-runtime: warning: \(words)\n", to: .standardError)
+    log("warning", words)
+  }
+
+  private func log(_ level: String, _ words: String) {
+    guard let logPath else { return }
+    let now = ClockTime.now()
+    let time = Timestamp(seconds: now.seconds, nanoseconds: now.nanoseconds).text
+    let line: [UInt8]
+    if isJSON {
+      line = JSONValue.object(
+        JSONObject([("level", .string(level)), ("msg", .string(words)), ("time", .string(time))])
+      ).serialized()
+    } else {
+      line = Array("time=\"\(time)\" level=\(level) msg=".utf8) + JSONValue.string(words).serialized()
+    }
+    do throws(Errno) {
+      let file = try Descriptor.workingDirectory.open(
+        try KernelPath(logPath), [.writeOnly, .create, .append], mode: 0o600)
+      try file.descriptor.writeAll(line + [0x0A])
+    } catch {
+      write("skiff-runtime: cannot write the log \(logPath): \(error)\n", to: .standardError)
+    }
+  }
+
+  private func write(_ text: String, to stream: Descriptor) {
+    // With the error stream gone there is nobody left to tell.
+    try? stream.writeAll(Array(text.utf8))
+  }
+}
+
+/// Prints what was asked for on the standard output.
+func printBytes(_ bytes: [UInt8]) throws(RuntimeError) {
+  do throws(Errno) {
+    try Descriptor.standardOutput.writeAll(bytes + [0x0A])
+  } catch {
+    throw .failed("cannot write to the standard output: \(error)")
+  }
+}

@@ -1,0 +1,72 @@
+import SkiffKernel
+import SkiffRuntime
+import SkiffSpec
+
+extension RuntimeCommand {
+  private static let execRules: [OptionRule] = [
+    .value("process", "p"), .flag("detach", "d"), .flag("tty", "t"), .value("pid-file"), .value("console-socket"),
+    .value("cwd"), .value("env", "e"), .value("user", "u"), .value("additional-gids", "g"), .value("cap", "c"),
+    .flag("no-new-privs"), .value("preserve-fds"), .value("detach-keys"), .flag("ignore-paused"), .value("apparmor"),
+    .value("process-label"), .value("cgroup"),
+  ]
+
+  func exec(_ words: ArraySlice<String>) throws -> Int32 {
+    try enterProtection()
+    // After the id everything belongs to the program, unless the process comes as a file.
+    let arguments = try ParsedArguments(
+      words, Self.execRules, stopsAfterPositional: words.contains { $0.hasPrefix("--process") || $0 == "-p" } ? .max : 1
+    )
+    var request = ExecRequest(id: try containerID(arguments, "exec"))
+    for name in ["apparmor", "process-label", "cgroup"] where arguments.value(name) != nil {
+      throw UsageError(words: "exec --\(name) is not supported by this version of skiff-runtime")
+    }
+    request.arguments = Array(arguments.positional.dropFirst())
+    request.extraEnvironment = arguments.values("env")
+    request.workingDirectory = arguments.value("cwd")
+    request.detaches = arguments.has("detach")
+    request.pidFilePath = arguments.value("pid-file")
+    request.consoleSocketPath = arguments.value("console-socket")
+    request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    request.extraCapabilities = arguments.values("cap")
+    if arguments.has("tty") { request.wantsTerminal = true }
+    if arguments.has("no-new-privs") { request.noNewPrivileges = true }
+    if let text = arguments.value("user") { request.user = try Self.user(text) }
+    for text in arguments.values("additional-gids") {
+      guard let id = UInt32(text), id < .max else { throw UsageError(words: "invalid group id \"\(text)\"") }
+      request.additionalGroupIDs.append(id)
+    }
+    if let keys = arguments.value("detach-keys") {
+      guard let parsed = DetachKeyScanner.parse(keys) else {
+        throw UsageError(words: "invalid detach keys \"\(keys)\"")
+      }
+      request.detachKeys = parsed
+    }
+    if let path = arguments.value("process") { request.process = try Self.readProcess(path) }
+    try closeOnExec(preserving: request.preservedDescriptors)
+    return try runtime.exec(request, warn: report.warning)
+  }
+
+  private static func readProcess(_ path: String) throws -> RuntimeSpec.Process {
+    do {
+      let file = try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly])
+      return try RuntimeSpec.Process.parse(try file.descriptor.readToEnd(limitBytes: 16 << 20))
+    } catch let error as Errno {
+      throw RuntimeError.failed("cannot read the process file \(path): \(error)")
+    } catch let problems as SpecProblems {
+      throw RuntimeError.invalid(problems)
+    }
+  }
+
+  /// `uid[:gid]`, numbers only: names are the engine's business (a digit string is never a name, CVE-2026-30892).
+  private static func user(_ text: String) throws -> (userID: UInt32, groupID: UInt32?) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count <= 2, let userID = UInt32(parts[0]), userID < .max else {
+      throw UsageError(words: "invalid user \"\(text)\": it must be uid or uid:gid")
+    }
+    guard parts.count == 2 else { return (userID, nil) }
+    guard let groupID = UInt32(parts[1]), groupID < .max else {
+      throw UsageError(words: "invalid user \"\(text)\": it must be uid or uid:gid")
+    }
+    return (userID, groupID)
+  }
+}

@@ -1,0 +1,128 @@
+import SkiffKernel
+import SkiffRuntime
+import SkiffSpec
+
+// One function a verb: its options, then the call.
+extension RuntimeCommand {
+  private static let createRules: [OptionRule] = [
+    .value("bundle", "b"), .value("pid-file"), .value("console-socket"), .flag("no-pivot"), .flag("no-new-keyring"),
+    .value("preserve-fds"), .flag("no-subreaper"), .flag("detach", "d"), .flag("keep"),
+  ]
+
+  private func createRequest(_ words: ArraySlice<String>, _ verb: String) throws -> (CreateRequest, ParsedArguments) {
+    try enterProtection()
+    let arguments = try ParsedArguments(words, Self.createRules)
+    let id = try containerID(arguments, verb)
+    var request = CreateRequest(id: id, bundlePath: try absolute(arguments.value("bundle") ?? "."))
+    request.pidFilePath = arguments.value("pid-file")
+    request.consoleSocketPath = arguments.value("console-socket")
+    request.usesPivot = !arguments.has("no-pivot")
+    request.joinsNewKeyring = !arguments.has("no-new-keyring")
+    request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    request.usesSystemdCgroup = usesSystemdCgroup
+    try closeOnExec(preserving: request.preservedDescriptors)
+    return (request, arguments)
+  }
+
+  private func absolute(_ path: String) throws -> String {
+    if path.hasPrefix("/") { return path }
+    let here = try workingDirectory().text
+    return path == "." ? here : "\(here)/\(path)"
+  }
+
+  /// Before anything of a container is near: the program itself out of reach, and no stray open file that travels on.
+  /// The first may start the program anew, so it comes before anything is read from an inherited file.
+  func enterProtection() throws {
+    try SelfProtection.ensure(arguments: self.arguments, environment: ProcessEnvironment.all())
+  }
+
+  func closeOnExec(preserving count: UInt32) throws {
+    let (first, overflow) = count.addingReportingOverflow(3)
+    if !overflow { try ProcessControl.closeDescriptors(from: first, onExec: true) }
+  }
+
+  func create(_ words: ArraySlice<String>) throws -> Int32 {
+    let (request, _) = try createRequest(words, "create")
+    try runtime.create(request).forEach(report.warning)
+    return 0
+  }
+
+  func run(verb words: ArraySlice<String>) throws -> Int32 {
+    let (request, arguments) = try createRequest(words, "run")
+    return try runtime.run(
+      request, detaches: arguments.has("detach"), keeps: arguments.has("keep"), warn: report.warning)
+  }
+
+  func start(_ words: ArraySlice<String>) throws -> Int32 {
+    let arguments = try ParsedArguments(words, [])
+    try runtime.start(try containerID(arguments, "start"))
+    return 0
+  }
+
+  func state(_ words: ArraySlice<String>) throws -> Int32 {
+    let arguments = try ParsedArguments(words, [])
+    try printBytes(try runtime.state(try containerID(arguments, "state")))
+    return 0
+  }
+
+  func kill(_ words: ArraySlice<String>) throws -> Int32 {
+    let arguments = try ParsedArguments(words, [.flag("all", "a")])
+    let id = try containerID(arguments, "kill")
+    let name = arguments.positional.dropFirst().first ?? "TERM"
+    guard let signal = Signal.number(named: name) else { throw UsageError(words: "unknown signal \"\(name)\"") }
+    try runtime.kill(id, signal: signal, all: arguments.has("all"))
+    return 0
+  }
+
+  func delete(_ words: ArraySlice<String>) throws -> Int32 {
+    let arguments = try ParsedArguments(words, [.flag("force", "f")])
+    try runtime.delete(try containerID(arguments, "delete"), force: arguments.has("force"))
+    return 0
+  }
+
+  func list(_ words: ArraySlice<String>) throws -> Int32 {
+    let arguments = try ParsedArguments(words, [.value("format", "f"), .flag("quiet", "q")])
+    let containers = try runtime.list()
+    if arguments.has("quiet") {
+      if !containers.isEmpty { try printBytes(Array(containers.map(\.record.id).joined(separator: "\n").utf8)) }
+      return 0
+    }
+    switch arguments.value("format") ?? "table" {
+    case "json": try printBytes(ContainerRuntime.json(containers))
+    case "table": try printBytes(Array(Self.table(containers).utf8))
+    default: throw UsageError(words: "invalid format option \(arguments.value("format") ?? "")")
+    }
+    return 0
+  }
+
+  private static func table(_ containers: [(record: ContainerRecord, status: ContainerStatus)]) -> String {
+    var rows = [["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]]
+    for (record, status) in containers {
+      rows.append([
+        record.id, String(status == .stopped ? 0 : record.processID), status.rawValue, record.bundlePath,
+        record.created, record.ownerID == 0 ? "root" : String(record.ownerID),
+      ])
+    }
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+      row.enumerated().map { index, cell in
+        index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count + 3)
+      }.joined()
+    }.joined(separator: "\n")
+  }
+
+  func writeSpec(_ words: ArraySlice<String>) throws -> Int32 {
+    let arguments = try ParsedArguments(words, [.value("bundle", "b"), .flag("rootless")])
+    let directory = try Descriptor.workingDirectory.open(
+      try KernelPath(arguments.value("bundle") ?? "."), [.directory])
+    do throws(Errno) {
+      let file = try directory.descriptor.open("config.json", [.writeOnly, .create, .exclusive], mode: 0o666)
+      try file.descriptor.writeAll(
+        RuntimeSpec.example(rootless: arguments.has("rootless")).serialized(pretty: true) + [0x0A])
+    } catch {
+      if error == .exists { throw RuntimeError.failed("File config.json exists. Remove it first") }
+      throw RuntimeError.failed("cannot write config.json: \(error)")
+    }
+    return 0
+  }
+}

@@ -1,0 +1,124 @@
+import SkiffKernel
+import SkiffRuntime
+import SkiffSpec
+
+/// Reads the command line, does the verb, tells how it went.
+struct RuntimeCommand {
+  var stateRoot: String
+  var report = Report()
+  var usesSystemdCgroup = false
+  let arguments: [String]
+
+  static let globalRules: [OptionRule] = [
+    .value("root"), .value("log"), .value("log-format"), .flag("debug"), .flag("systemd-cgroup"), .value("rootless"),
+    .value("criu"), .flag("version", "v"), .flag("help", "h"),
+  ]
+
+  /// Gives the exit code.
+  static func main(_ arguments: [String]) -> Int32 {
+    // Files that the caller left open must not travel on by accident; what is to be preserved is marked later.
+    var command = RuntimeCommand(stateRoot: defaultRoot(), arguments: arguments)
+    do {
+      return try command.run(arguments.dropFirst())
+    } catch let error as UsageError {
+      command.report.error(error.words)
+      return 1
+    } catch let error as RuntimeError {
+      command.report.error(error.description)
+      return command.exitCode(error)
+    } catch let error as LaunchError {
+      command.report.error(error.description)
+      return 1
+    } catch {
+      command.report.error("\(error)")
+      return 1
+    }
+  }
+
+  /// `/run/skiff` for root, the user's own runtime directory otherwise.
+  private static func defaultRoot() -> String {
+    if Credentials.effectiveUserID == 0 { return "/run/skiff" }
+    if let directory = ProcessEnvironment.value(named: "XDG_RUNTIME_DIR"), !directory.isEmpty {
+      return "\(directory)/skiff"
+    }
+    return "/tmp/skiff-\(Credentials.effectiveUserID)"
+  }
+
+  private func exitCode(_ error: RuntimeError) -> Int32 { isExec ? 255 : 1 }
+
+  private var isExec: Bool { arguments.contains("exec") }
+
+  private mutating func run(_ words: ArraySlice<String>) throws -> Int32 {
+    let globalEnd = try Self.verbIndex(words)
+    let globals = try ParsedArguments(words[..<globalEnd], Self.globalRules)
+    if let root = globals.value("root") { stateRoot = root }
+    if let log = globals.value("log") { report.logPath = log.hasPrefix("file:") ? String(log.dropFirst(5)) : log }
+    if let format = globals.value("log-format") {
+      guard format == "json" || format == "text" else { throw UsageError(words: "invalid log-format \(format)") }
+      report.isJSON = format == "json"
+    }
+    usesSystemdCgroup = globals.has("systemd-cgroup")
+    if globals.has("version") {
+      try printBytes(Array("skiff-runtime version \(Version.text)\nspec: \(Version.specification)".utf8))
+      return 0
+    }
+    guard globalEnd < words.endIndex, !globals.has("help") else {
+      try printBytes(Array(Help.overview.utf8))
+      return globals.has("help") ? 0 : 1
+    }
+    let verb = words[globalEnd]
+    let rest = words[(globalEnd + 1)...]
+    if rest.contains("--help") || rest.contains("-h"), let help = Help.verbs[verb], verb != "exec" {
+      try printBytes(Array(help.utf8))
+      return 0
+    }
+    return try perform(verb, rest)
+  }
+
+  /// Where the globals end: the first word that is neither an option nor an option's value.
+  private static func verbIndex(_ words: ArraySlice<String>) throws -> Int {
+    var index = words.startIndex
+    while index < words.endIndex {
+      let word = words[index]
+      guard word.hasPrefix("-") else { return index }
+      let name = String(word.drop { $0 == "-" })
+      let rule = globalRules.first { $0.name == name || $0.short == name }
+      index += rule?.takesValue == true ? 2 : 1
+    }
+    return words.endIndex
+  }
+
+  private func perform(_ verb: String, _ words: ArraySlice<String>) throws -> Int32 {
+    switch verb {
+    case "create": return try create(words)
+    case "run": return try run(verb: words)
+    case "start": return try start(words)
+    case "exec": return try exec(words)
+    case "state": return try state(words)
+    case "kill": return try kill(words)
+    case "delete": return try delete(words)
+    case "list": return try list(words)
+    case "spec": return try writeSpec(words)
+    case "features":
+      try printBytes(Features.document())
+      return 0
+    case "monitor": return try monitor(words)
+    case "checkpoint", "restore", "events", "pause", "resume", "ps", "update", "mounts":
+      throw UsageError(words: "\(verb) is not supported by this version of skiff-runtime")
+    default: throw UsageError(words: "unknown command \"\(verb)\" (see skiff-runtime --help)")
+    }
+  }
+
+  var runtime: ContainerRuntime { ContainerRuntime(root: stateRoot) }
+
+  func containerID(_ arguments: ParsedArguments, _ verb: String) throws -> ContainerID {
+    guard let text = arguments.positional.first else {
+      throw UsageError(words: "\"\(verb)\" requires a container id as its argument")
+    }
+    do {
+      return try ContainerID(text)
+    } catch {
+      throw UsageError(words: "invalid container ID format: \(text) (\(error))")
+    }
+  }
+}
