@@ -3,6 +3,8 @@ internal import SkiffKernel
 /// Makes a group's directories, one in each tree, with the missing ones above them.
 struct CgroupDirectories {
   let record: CgroupRecord
+  /// The settings that will follow: what they fill need not be filled before.
+  let settings: [CgroupSetting]
 
   /// - Parameter made: gets every directory that did not exist before, in the order of making, also when this fails.
   func make(made: inout [String]) throws(CgroupError) {
@@ -76,6 +78,7 @@ struct CgroupDirectories {
   /// above.
   private func fillProcessorSets(of entry: CgroupRecord.Entry, made: ArraySlice<String>) throws(CgroupError) {
     for file in ["/cpuset.cpus", "/cpuset.mems"] {
+      if made.count == 1, settings.contains(where: { "/" + $0.file == file }) { continue }
       // Upwards to the first that has some, then down again.
       var empty: [String] = made.contains(entry.directory) ? [entry.directory] : []
       var above = Self.directoriesAbove(entry)

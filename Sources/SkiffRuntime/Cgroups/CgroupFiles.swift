@@ -2,8 +2,10 @@ internal import SkiffKernel
 
 /// Reading and writing control files. Their names come from this room, their directories from a `CgroupRecord`.
 enum CgroupFiles {
-  /// What a control file may hold; `cgroup.procs` of a machine full of processes is the largest.
-  static let limitBytes = 64 << 20
+  /// What most control files hold fits many times; `memory.stat` is the longest.
+  static let usualLimitBytes = 16383
+  /// `cgroup.procs` of a machine full of processes, and a mount table.
+  static let largestLimitBytes = 64 << 20
 
   /// A path for the kernel; a zero inside is the only thing that can be wrong with it.
   static func kernelPath(_ path: String) throws(CgroupError) -> KernelPath {
@@ -25,7 +27,7 @@ enum CgroupFiles {
   }
 
   /// The whole content as text; what is not UTF-8 is replaced.
-  static func read(_ path: String) throws(CgroupError) -> String {
+  static func read(_ path: String, limitBytes: Int = usualLimitBytes) throws(CgroupError) -> String {
     let file = try open(path, .readOnly)
     do throws(Errno) {
       return String(decoding: try file.descriptor.readToEnd(limitBytes: limitBytes), as: UTF8.self)
@@ -35,9 +37,11 @@ enum CgroupFiles {
   }
 
   /// The whole content without space at its ends; nil where the file or its group does not exist.
-  static func readIfPresent(_ path: String) throws(CgroupError) -> String? {
+  static func readIfPresent(
+    _ path: String, limitBytes: Int = usualLimitBytes
+  ) throws(CgroupError) -> String? {
     do throws(CgroupError) {
-      return trimmed(try read(path))
+      return trimmed(try read(path, limitBytes: limitBytes))
     } catch {
       if error.isAbsence { return nil }
       throw error

@@ -63,10 +63,10 @@ extension CgroupGroup {
     let settings = try CgroupSettings.make(resources, version: hierarchy.version(of:))
     let rules = DeviceDefaults.complete(resources.devices)
     let devices = try DeviceLimit.choose(for: record, rules: rules, isEnforced: enforcesDevices)
-    let layer = CgroupDirectories(record: record)
+    let directories = CgroupDirectories(record: record, settings: settings)
     var made: [String] = []
     do throws(CgroupError) {
-      try layer.make(made: &made)
+      try directories.make(made: &made)
       if let unified = record.unified {
         try UnifiedControllers.enable(for: unified, in: hierarchy, needed: settings.map(\.controller))
       }

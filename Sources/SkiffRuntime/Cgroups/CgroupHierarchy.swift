@@ -85,7 +85,8 @@ extension CgroupHierarchy {
       // Most machines have no v2 tree beside v1, and for nothing else is it worth reading the mount table.
       if found == nil, !own.isUnified {
         if mounts == nil {
-          mounts = CgroupMount.parse(try CgroupFiles.read(processDirectory + "/mountinfo"))
+          mounts = CgroupMount.parse(
+            try CgroupFiles.read(processDirectory + "/mountinfo", limitBytes: CgroupFiles.largestLimitBytes))
         }
         let mount = mounts?.first { !$0.isUnified && $0.root == "/" && $0.serves(own) }
         found = mount.map { (name: own.directoryNames.first ?? "", path: $0.mountPoint) }
@@ -118,8 +119,7 @@ extension CgroupHierarchy {
   /// What is mounted on a directory; nil where there is none.
   package static func kindOfMountedDirectory(_ path: String) -> ControlGroupFileSystem? {
     do throws(Errno) {
-      let directory = try Descriptor.workingDirectory.open(try KernelPath(path), [.directory, .pathOnly])
-      return try directory.descriptor.controlGroupFileSystem()
+      return try ControlGroupFileSystem.found(at: try KernelPath(path))
     } catch {
       // A directory that cannot even be looked at offers nothing; what needs its controller is refused by name later.
       return nil
@@ -163,7 +163,8 @@ extension CgroupHierarchy {
   private func hiddenRootRemoved(
     from components: [Substring], of tree: Tree, for path: CgroupPath
   ) throws(CgroupError) -> [Substring] {
-    let mounts = CgroupMount.parse(try CgroupFiles.read(processDirectory + "/mountinfo"))
+    let mounts = CgroupMount.parse(
+      try CgroupFiles.read(processDirectory + "/mountinfo", limitBytes: CgroupFiles.largestLimitBytes))
     // The last mount on a directory is the one that is seen.
     let hidden = mounts.last { $0.mountPoint == tree.mountPoint }?.root.split(separator: "/") ?? []
     guard !hidden.isEmpty, components.starts(with: hidden) else {

@@ -22,7 +22,7 @@ enum CgroupMembers {
 
   private static func processList(of path: String) throws(CgroupError) -> String? {
     do throws(CgroupError) {
-      return try CgroupFiles.readIfPresent(path + "/cgroup.procs")
+      return try CgroupFiles.readIfPresent(path + "/cgroup.procs", limitBytes: CgroupFiles.largestLimitBytes)
     } catch {
       // A v2 group of threads: the processes stand in the group above it.
       if case .failed(_, _, .notSupported) = error { return nil }
