@@ -50,9 +50,9 @@ bench: build-tests
 	@PROGRAMS="$(CURDIR)/$(PROGRAMS)" python3 Benchmarks/bench.py $(BENCH)
 
 install: build
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/skiff"
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec"
 	install -m 755 $(PROGRAMS)/skiff $(PROGRAMS)/skiff-runtime "$(DESTDIR)$(PREFIX)/bin/"
-	install -m 755 $(PROGRAMS)/skiff-transfer $(PROGRAMS)/skiff-init "$(DESTDIR)$(PREFIX)/libexec/skiff/"
+	install -m 755 $(PROGRAMS)/skiff-transfer $(PROGRAMS)/skiff-init "$(DESTDIR)$(PREFIX)/libexec/"
 	install -d "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
 	  "$(DESTDIR)$(PREFIX)/share/zsh/site-functions" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
 	$(PROGRAMS)/skiff --generate-completion-script bash \
@@ -68,7 +68,7 @@ install: build
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
-	rm -rf "$(DESTDIR)$(PREFIX)/libexec/skiff"
+	rm -f "$(DESTDIR)$(PREFIX)/libexec/skiff-transfer" "$(DESTDIR)$(PREFIX)/libexec/skiff-init"
 	rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff" \
 	  "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skiff" \
 	  "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skiff.fish" \

@@ -17,7 +17,7 @@ enum Programs {
   /// The OCI runtime under test. Another one takes its place to see whether the tests themselves are right:
   /// `SKIFF_TEST_RUNTIME=/usr/sbin/runc`.
   static let runtime = ProcessInfo.processInfo.environment["SKIFF_TEST_RUNTIME"] ?? built + "skiff-runtime"
-  static let isOurRuntime = ProcessInfo.processInfo.environment["SKIFF_TEST_RUNTIME"] == nil
+  static let isOurRuntime = runtime.hasSuffix("/skiff-runtime")
 
   /// The path of a program of the system; the test that needs it fails with its name.
   static func find(_ name: String) throws -> String {
