@@ -114,7 +114,8 @@ let package = Package(
       name: "CSeccomp", path: "Sources/Guests/CSeccomp", pkgConfig: "libseccomp",
       providers: [.apt(["libseccomp-dev"])]),
     .testTarget(name: "SkiffKernelTests", dependencies: ["SkiffKernel"], swiftSettings: houseTests),
-    .testTarget(name: "SkiffSpecTests", dependencies: ["SkiffSpec"], swiftSettings: houseTests),
+    .testTarget(
+      name: "SkiffSpecTests", dependencies: ["SkiffSpec"], exclude: ["Fixtures"], swiftSettings: houseTests),
     .testTarget(
       name: "SkiffRuntimeTests", dependencies: ["SkiffRuntime", "SkiffKernel", "SkiffSpec", "CSeccomp"],
       swiftSettings: houseTests),
