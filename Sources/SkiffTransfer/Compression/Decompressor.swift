@@ -100,7 +100,8 @@ package struct Decompressor: ~Copyable {
       let held = start
       let progress = try run(held.span, into: &output)
       start.removeFirst(progress.consumed)
-      return Progress(consumed: 0, produced: progress.produced)
+      // Bytes that were held back do not count as taken from `input`: with nothing to show for them, go on.
+      if progress.produced > 0 || !start.isEmpty { return Progress(consumed: 0, produced: progress.produced) }
     }
     return try run(input, into: &output)
   }

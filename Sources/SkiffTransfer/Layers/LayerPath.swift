@@ -2,14 +2,14 @@ internal import SkiffImages
 internal import SkiffKernel
 
 /// The path of an entry, cleaned: no empty component, no `.`, no `..`, relative to the layer's root.
-struct LayerPath: Equatable {
+package struct LayerPath: Equatable {
   /// `a/b/c`; empty is the root.
-  let bytes: [UInt8]
+  package let bytes: [UInt8]
   /// Where the last component starts.
   let nameStart: Int
 
   /// Cleans as tar programs do: `/a`, `./a` and `b/../a` are `a`. What climbs above the root is refused.
-  init(cleaning path: [UInt8]) throws(LayerRefusal) {
+  package init(cleaning path: [UInt8]) throws(LayerRefusal) {
     let slash = UInt8(ascii: "/")
     let dot = UInt8(ascii: ".")
     var cleaned: [UInt8] = []
@@ -35,14 +35,14 @@ struct LayerPath: Equatable {
     nameStart = cleaned.lastIndex(of: slash).map { $0 + 1 } ?? 0
   }
 
-  var isRoot: Bool { bytes.isEmpty }
+  package var isRoot: Bool { bytes.isEmpty }
   /// The last component.
-  var name: ArraySlice<UInt8> { bytes[nameStart...] }
+  package var name: ArraySlice<UInt8> { bytes[nameStart...] }
   /// The path of the directory that holds it; empty is the root.
-  var parent: ArraySlice<UInt8> { bytes[..<max(nameStart - 1, 0)] }
+  package var parent: ArraySlice<UInt8> { bytes[..<max(nameStart - 1, 0)] }
 
   /// What the path means in a layer.
-  enum Meaning: Equatable {
+  package enum Meaning: Equatable {
     /// An ordinary entry.
     case entry
     /// The name that is gone from the entry's directory.
@@ -53,7 +53,7 @@ struct LayerPath: Equatable {
     case ignored
   }
 
-  func meaning() throws(LayerRefusal) -> Meaning {
+  package func meaning() throws(LayerRefusal) -> Meaning {
     // Quick answer for nearly every path: whiteouts hold ".wh.".
     guard Self.hasWhiteoutPrefix(bytes) else { return .entry }
     for component in parent.split(separator: UInt8(ascii: "/")) where component.starts(with: Whiteout.prefix) {

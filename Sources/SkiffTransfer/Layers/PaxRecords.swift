@@ -1,15 +1,15 @@
 internal import SkiffKernel
 
 /// The records of a POSIX.1-2001 extended header: `length key=value\n`, one after the other, in their order.
-struct PaxRecords {
-  private(set) var records: [(key: String, value: [UInt8])] = []
+package struct PaxRecords {
+  package private(set) var records: [(key: String, value: [UInt8])] = []
   /// What the records take, for limits.
   private(set) var byteCount = 0
 
   init() {}
 
   /// Reads all records; throws what is wrong in words for a report.
-  init(parsing bytes: [UInt8]) throws(LayerRefusal) {
+  package init(parsing bytes: [UInt8]) throws(LayerRefusal) {
     var rest = bytes[...]
     while !rest.isEmpty {
       // Some programs fill the header up with zeros.
@@ -205,9 +205,9 @@ struct PaxSparse {
 }
 
 /// The encodings of libarchive's attributes.
-enum Base64 {
+package enum Base64 {
   /// Base 64 with or without its filling (RFC 4648); nil for any other byte.
-  static func decode(_ text: [UInt8]) -> [UInt8]? {
+  package static func decode(_ text: [UInt8]) -> [UInt8]? {
     var bytes: [UInt8] = []
     var buffer: UInt32 = 0
     var bits = 0
@@ -236,7 +236,7 @@ enum Base64 {
   }
 
   /// `%41` becomes `A`.
-  static func percentDecoded(_ text: some Collection<UInt8>) -> [UInt8]? {
+  package static func percentDecoded(_ text: some Collection<UInt8>) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = Array(text)[...]
     while let byte = rest.popFirst() {

@@ -1,11 +1,11 @@
-internal import SkiffKernel
+package import SkiffKernel
 
 /// Numbers as tar headers write them.
-enum TarNumber {
+package enum TarNumber {
   /// A numeric field: octal digits among spaces and zeros, or base-256 with the highest bit set (GNU, star).
   ///
   /// Nil when it is neither, or does not fit 64 bits. An empty field is 0.
-  static func parse(_ field: ArraySlice<UInt8>) -> Int64? {
+  package static func parse(_ field: ArraySlice<UInt8>) -> Int64? {
     guard let first = field.first else { return nil }
     if first & 0x80 != 0 { return parseBase256(field) }
     var digits = field.drop { $0 == UInt8(ascii: " ") || $0 == 0 }
@@ -32,7 +32,7 @@ enum TarNumber {
   }
 
   /// A decimal number without sign, as extended headers write sizes and ids.
-  static func parseDecimal(_ digits: some Collection<UInt8>) -> Int64? {
+  package static func parseDecimal(_ digits: some Collection<UInt8>) -> Int64? {
     guard !digits.isEmpty, digits.count <= 20 else { return nil }
     var value: Int64 = 0
     for digit in digits {
@@ -46,7 +46,7 @@ enum TarNumber {
   }
 
   /// Seconds with a fraction, as extended headers write times: `-12.5`.
-  static func parseTime(_ text: [UInt8]) -> FileTime? {
+  package static func parseTime(_ text: [UInt8]) -> FileTime? {
     let isNegative = text.first == UInt8(ascii: "-")
     let unsigned = text.dropFirst(isNegative ? 1 : 0)
     let parts = unsigned.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
@@ -67,7 +67,7 @@ enum TarNumber {
   }
 
   /// A user or group id: 0…0xFFFFFFFE, for the highest value means "leave it" to the kernel.
-  static func identity(_ value: Int64) -> UInt32? {
+  package static func identity(_ value: Int64) -> UInt32? {
     guard value >= 0, value < 0xFFFF_FFFF else { return nil }
     return UInt32(truncatingIfNeeded: value)
   }

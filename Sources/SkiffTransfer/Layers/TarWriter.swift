@@ -253,7 +253,7 @@ extension Base64 {
   private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
   /// Base 64 without filling.
-  static func encode(_ bytes: [UInt8]) -> [UInt8] {
+  package static func encode(_ bytes: [UInt8]) -> [UInt8] {
     var text: [UInt8] = []
     var buffer: UInt32 = 0
     var bits = 0
@@ -270,7 +270,7 @@ extension Base64 {
   }
 
   /// Everything but letters, digits, dots, dashes and underscores as `%XX`.
-  static func percentEncoded(_ bytes: [UInt8]) -> [UInt8] {
+  package static func percentEncoded(_ bytes: [UInt8]) -> [UInt8] {
     var text: [UInt8] = []
     for byte in bytes {
       switch byte {
