@@ -43,7 +43,7 @@ package struct CgroupGroup: ~Copyable {
 }
 
 extension CgroupGroup {
-  /// Attaches a program to a v2 group that allows these devices only; the rules are in order, the last that matches decides.
+  /// Lets a v2 group use these devices only; the rules are in order, the last that matches decides.
   package typealias DeviceAttachment = (Descriptor, [RuntimeSpec.DeviceRule]) throws(Errno) -> Void
 
   /// Makes the group that `record` names, with its limits, and opens it for entry.
@@ -53,10 +53,9 @@ extension CgroupGroup {
   ///   - record: from `CgroupHierarchy.record(for:)`, best stored before this is called.
   ///   - resources: nil and empty still mean the default device rules.
   ///   - enforcesDevices: false only for a caller in a user namespace, who has no right to devices that could be taken away.
-  ///   - attachDevices: v2's way to limit devices.
   package static func create(
     _ record: CgroupRecord, in hierarchy: CgroupHierarchy, resources: RuntimeSpec.Resources?,
-    enforcesDevices: Bool = true, attachDevices: DeviceAttachment
+    enforcesDevices: Bool = true, attachDevices: DeviceAttachment = DevicePrograms.attach
   ) throws(CgroupError) -> CgroupGroup {
     let resources = resources ?? RuntimeSpec.Resources()
     // Everything that can be found wrong by thinking is found before the first directory is made.
@@ -121,7 +120,7 @@ extension CgroupGroup {
   /// Changes the limits of the living group; what is not named stays.
   package static func apply(
     _ resources: RuntimeSpec.Resources, to record: CgroupRecord, in hierarchy: CgroupHierarchy,
-    attachDevices: DeviceAttachment
+    attachDevices: DeviceAttachment = DevicePrograms.attach
   ) throws(CgroupError) {
     let settings = try CgroupSettings.make(resources, isUpdate: true, version: hierarchy.version(of:))
     if let limit = resources.memory?.limit, limit > 0, resources.memory?.checkBeforeUpdate == true {

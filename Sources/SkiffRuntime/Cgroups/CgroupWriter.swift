@@ -104,7 +104,10 @@ enum DeviceLimit {
     if let entry = record.entries.first(where: { !$0.isUnified && $0.controllers.contains("devices") }) {
       return .files(try DevicePolicy(rules), entry)
     }
-    if record.unified != nil { return .program(rules) }
+    if record.unified != nil {
+      try DevicePolicy.check(rules)
+      return .program(rules)
+    }
     // Without it a container could open the host's disks.
     throw .missingController("devices", setting: DevicePolicy.setting)
   }

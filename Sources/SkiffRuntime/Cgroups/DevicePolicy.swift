@@ -95,27 +95,33 @@ package struct DevicePolicy: Equatable, Sendable {
     for rule in rules { try apply(rule) }
   }
 
+  /// Refuses what no kernel would take in a rule, for the generation that has no lists.
+  static func check(_ rules: [RuntimeSpec.DeviceRule]) throws(CgroupError) {
+    for rule in rules { _ = try exceptions(of: rule) }
+  }
+
   private mutating func apply(_ rule: RuntimeSpec.DeviceRule) throws(CgroupError) {
-    let access = try Self.access(rule.access)
-    let major = try Self.number(rule.major)
-    let minor = try Self.number(rule.minor)
-    switch rule.type ?? "a" {
-    case "c", "u":
-      try apply(
-        Exception(device: Device(isBlock: false, major: major, minor: minor), access: access), allow: rule.allow)
-    case "b":
-      try apply(Exception(device: Device(isBlock: true, major: major, minor: minor), access: access), allow: rule.allow)
-    case "a" where major == nil && minor == nil && access == .all:
+    guard let exceptions = try Self.exceptions(of: rule) else {
       allowsByDefault = rule.allow
-      exceptions = []
+      self.exceptions = []
+      return
+    }
+    for exception in exceptions { try apply(exception, allow: rule.allow) }
+  }
+
+  /// The kinds of devices that a rule speaks of; nil for everything.
+  private static func exceptions(of rule: RuntimeSpec.DeviceRule) throws(CgroupError) -> [Exception]? {
+    let access = try access(rule.access)
+    let major = try number(rule.major)
+    let minor = try number(rule.minor)
+    let both = [false, true].map { Exception(device: Device(isBlock: $0, major: major, minor: minor), access: access) }
+    switch rule.type ?? "a" {
+    case "c", "u": return [both[0]]
+    case "b": return [both[1]]
     case "a":
-      // To the kernel's files `a` means everything, whatever numbers follow; the document meant only these.
-      for isBlock in [false, true] {
-        try apply(
-          Exception(device: Device(isBlock: isBlock, major: major, minor: minor), access: access), allow: rule.allow)
-      }
-    case let other:
-      throw .badValue(setting: Self.setting, reason: "\"\(other)\" is not a type of device (a, b, c)")
+      // To the kernel's files `a` is everything, whatever numbers follow. A denial may be that wide; who allows meant only these.
+      return !rule.allow || (major == nil && minor == nil && access == .all) ? nil : both
+    case let other: throw .badValue(setting: setting, reason: "\"\(other)\" is not a type of device (a, b, c)")
     }
   }
 

@@ -83,8 +83,7 @@ struct CgroupGroupTests {
 
     let error = #expect(throws: CgroupError.self) {
       _ = try CgroupGroup.create(
-        record, in: hierarchy, resources: resources { $0.cpu?.cpus = "9999" },
-        attachDevices: { (_, _) throws(Errno) in })
+        record, in: hierarchy, resources: resources { $0.cpu?.cpus = "9999" })
     }
 
     #expect(error?.description.contains("linux.resources.cpu.cpus") == true)
@@ -98,8 +97,7 @@ struct CgroupGroupTests {
 
       let error = #expect(throws: CgroupError.self) {
         _ = try CgroupGroup.create(
-          scratch.record, in: scratch.hierarchy, resources: resources { $0.pids?.limit = 10 },
-          attachDevices: scratch.ignoreDevices)
+          scratch.record, in: scratch.hierarchy, resources: resources { $0.pids?.limit = 10 })
       }
 
       guard case .occupied(_, let processID) = error else {
@@ -117,7 +115,7 @@ struct CgroupGroupTests {
       try scratch.record.freeze()
 
       _ = try CgroupGroup.create(
-        scratch.record, in: scratch.hierarchy, resources: nil, attachDevices: scratch.ignoreDevices)
+        scratch.record, in: scratch.hierarchy, resources: nil)
 
       let isFrozen = try scratch.record.isFrozen()
       #expect(!isFrozen)
@@ -133,7 +131,7 @@ struct CgroupGroupTests {
     ) { _, scratch in
       let change = { (fill: (inout RuntimeSpec.Resources) -> Void) in
         try CgroupGroup.apply(
-          resources(fill), to: scratch.record, in: scratch.hierarchy, attachDevices: scratch.ignoreDevices)
+          resources(fill), to: scratch.record, in: scratch.hierarchy)
       }
       let memory = scratch.hierarchy.isUnified ? "memory.max" : "memory.limit_in_bytes"
 
@@ -184,7 +182,7 @@ struct CgroupGroupTests {
             $0.memory?.limit = 65536
             $0.memory?.checkBeforeUpdate = true
           }, to: scratch.record,
-          in: scratch.hierarchy, attachDevices: scratch.ignoreDevices)
+          in: scratch.hierarchy)
       }
       #expect(error?.description.contains("bytes are in use") == true)
       try scratch.record.kill(signal: SIGKILL)
@@ -194,7 +192,6 @@ struct CgroupGroupTests {
 
   @Test func `a device that is not allowed cannot be opened`() throws {
     try ScratchCgroup.use { _, scratch in
-      try #require(scratch.record.entry(of: "devices") != nil)
       let script = "head -c1 /dev/zero >/dev/null || exit 3; : </dev/loop-control && exit 4; exit 0"
       let outcome = reap(try scratch.spawn("(\(script))"))
       #expect(outcome == 0 || outcome == 2)
@@ -202,14 +199,12 @@ struct CgroupGroupTests {
       var rule = RuntimeSpec.DeviceRule()
       (rule.allow, rule.type, rule.major, rule.minor) = (true, "c", 10, 237)
       try CgroupGroup.apply(
-        resources { $0.devices = [rule] }, to: scratch.record, in: scratch.hierarchy,
-        attachDevices: scratch.ignoreDevices)
+        resources { $0.devices = [rule] }, to: scratch.record, in: scratch.hierarchy)
       let allowed = reap(try scratch.spawn(": </dev/loop-control"))
       #expect(allowed == 0)
 
       try CgroupGroup.apply(
-        resources { $0.devices = [RuntimeSpec.DeviceRule()] }, to: scratch.record, in: scratch.hierarchy,
-        attachDevices: scratch.ignoreDevices)
+        resources { $0.devices = [RuntimeSpec.DeviceRule()] }, to: scratch.record, in: scratch.hierarchy)
       let denied = reap(try scratch.spawn(": </dev/loop-control"))
       #expect(denied != 0)
     }

@@ -51,6 +51,7 @@ struct DevicePolicyTests {
   @Test func `a rule without a type and with numbers means only these`() throws {
     #expect(try commands([rule(true, nil, 10, 200)]) == ["-a", "+c 10:200 rwm", "+b 10:200 rwm"])
     #expect(try commands([rule(true, "a", nil, nil, "r")]) == ["-a", "+c *:* r", "+b *:* r"])
+    #expect(try commands([rule(true, "c", 1, 3), rule(false, nil, 10, 200)]) == ["-a"])
     #expect(try commands([rule(true, "c", -1, -1)]) == ["-a", "+c *:* rwm"])
   }
 

@@ -21,7 +21,7 @@ struct ScratchCgroup {
     let scratch = ScratchCgroup(hierarchy: hierarchy, record: try hierarchy.record(for: path))
     let outcome = Result {
       let group = try CgroupGroup.create(
-        scratch.record, in: hierarchy, resources: resources, attachDevices: scratch.ignoreDevices)
+        scratch.record, in: hierarchy, resources: resources)
       try body(group, scratch)
     }
     try scratch.record.kill(signal: SIGKILL)
@@ -30,9 +30,6 @@ struct ScratchCgroup {
     #expect(!scratch.record.exists())
     try outcome.get()
   }
-
-  /// Devices of v2 have tests of their own.
-  func ignoreDevices(_ directory: Descriptor, _ rules: [RuntimeSpec.DeviceRule]) throws(Errno) {}
 
   func read(_ controller: String, _ file: String) throws -> String {
     let entry = try #require(record.entry(of: controller))
