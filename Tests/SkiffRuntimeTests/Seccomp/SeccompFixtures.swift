@@ -5,7 +5,7 @@ import SkiffRuntime
 
 /// Profiles as engines really write them.
 enum SeccompFixtures {
-  static let names = ["podman", "docker", "cri"]
+  static let names = ["podman", "docker", "cri", "skiff"]
 
   static func ofEngine(_ name: String) throws -> RuntimeSpec.Seccomp {
     let directory = URL(filePath: #filePath).appending(path: "../../../Fixtures/seccomp")
