@@ -27,6 +27,15 @@ package struct KernelPath: Sendable, Hashable {
   /// The path as text; what is not UTF-8 is shown with replacement characters, so this is for people only.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
+  /// This path with a further component. Only for a path that the kernel resolves in a tree that is ours, or the caller's own.
+  package func appending(_ component: KernelPath) -> KernelPath {
+    KernelPath(joining: Array(bytes) + [UInt8(ascii: "/")] + component.terminated)
+  }
+
+  private init(joining terminated: [UInt8]) {
+    self.terminated = terminated
+  }
+
   /// Lends the address of the bytes to a system call.
   @inline(__always)
   func withAddress(_ body: (UInt) -> Int) -> Int {

@@ -85,39 +85,61 @@ package struct Root: ~Copyable, Sendable {
 extension Descriptor {
   /// Opens the directory `path` with this one as `/`, making what is missing of it, root's and with `mode`.
   ///
-  /// Links that exist are followed inside the tree; a component that is missing is made as a plain directory beneath the
-  /// descriptor of its parent, so a link that appears meanwhile is refused (ENOTDIR or ELOOP), not followed.
+  /// Links are followed inside the tree, those that lead to nothing yet too: what they name is made. Each component is opened
+  /// beneath the descriptor of its parent without following, so one that is swapped meanwhile is refused (ENOTDIR or ELOOP).
   package func openDirectoryInRoot(_ path: KernelPath, creatingWithMode mode: UInt32) throws(Errno) -> FileDescriptor {
-    let rules: ResolveFlags = [.inRoot, .noMagicLinks]
     do throws(Errno) {
-      return try open(path, [.directory, .pathOnly], resolve: rules)
+      return try open(path, [.directory, .pathOnly], resolve: [.inRoot, .noMagicLinks])
     } catch {
       // What is missing is made below, component by component.
       guard error == .notFound else { throw error }
     }
-    var current = try open(".", [.directory, .pathOnly], resolve: rules)
-    var walked: [UInt8] = []
-    for component in path.bytes.split(separator: UInt8(ascii: "/")) where !component.elementsEqual([UInt8(ascii: ".")])
-    {
-      walked.append(UInt8(ascii: "/"))
-      walked.append(contentsOf: component)
-      do throws(Errno) {
-        // From the anchor, so that `..` and absolute links mean what they mean inside the tree.
-        current = try open(try KernelPath(bytes: walked), [.directory, .pathOnly], resolve: rules)
+    let slash = UInt8(ascii: "/")
+    let plain: ResolveFlags = [.inRoot, .noMagicLinks, .noSymbolicLinks]
+    var linksLeft = 40
+    var walked: [ArraySlice<UInt8>] = []
+    var rest = Array(path.bytes.split(separator: slash).reversed())
+    var current = try open(".", [.directory, .pathOnly], resolve: plain)
+    while let component = rest.popLast() {
+      if component.elementsEqual(".".utf8) { continue }
+      if component.elementsEqual("..".utf8) {
+        _ = walked.popLast()
+        let above = try KernelPath(bytes: [slash] + walked.joined(separator: [slash]))
+        current = try open(above, [.directory, .pathOnly], resolve: plain)
         continue
-      } catch {
-        guard error == .notFound else { throw error }
-        let name = try KernelPath(bytes: component)
-        do throws(Errno) {
-          try current.descriptor.makeDirectory(name, mode: mode)
-        } catch {
-          // Made by someone else meanwhile, or a link that leads nowhere: the next line tells.
-          guard error == .exists else { throw error }
-        }
-        current = try current.descriptor.open(
-          name, [.directory, .pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
       }
+      let name = try KernelPath(bytes: component)
+      if let target = try current.descriptor.linkTarget(name, mode: mode) {
+        linksLeft -= 1
+        if linksLeft == 0 { throw .tooManyLinks }
+        if target.bytes.first == slash {
+          walked = []
+          current = try open(".", [.directory, .pathOnly], resolve: plain)
+        }
+        rest.append(contentsOf: target.bytes.split(separator: slash).reversed())
+        continue
+      }
+      current = try current.descriptor.open(
+        name, [.directory, .pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+      walked.append(component)
     }
     return current
+  }
+
+  /// What the symbolic link `name` holds; nil for anything else, and for what was missing and is a new directory now.
+  private func linkTarget(_ name: KernelPath, mode: UInt32) throws(Errno) -> KernelPath? {
+    do throws(Errno) {
+      guard try status(name).type == .symbolicLink else { return nil }
+      return try readLink(name)
+    } catch {
+      guard error == .notFound else { throw error }
+    }
+    do throws(Errno) {
+      try makeDirectory(name, mode: mode)
+    } catch {
+      // Made by someone else meanwhile.
+      guard error == .exists else { throw error }
+    }
+    return nil
   }
 }

@@ -53,7 +53,7 @@ extension LaunchPerformer {
 
   mutating func setOOMScore(_ score: Int32) throws(Errno) {
     let processes = try procfs()
-    let path = try KernelPath("\(ProcessControl.processID)/oom_score_adj")
+    let path = try KernelPath(String(ProcessControl.processID)).appending("oom_score_adj")
     let file = try ProcessFiles.openFile(path, beneath: processes, .writeOnly)
     try file.descriptor.writeAll(Array("\(score)".utf8))
   }
@@ -62,7 +62,8 @@ extension LaunchPerformer {
     let processes = try procfs()
     // As sysctl(8): with a slash in the name a dot is part of a component.
     let path = name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 })
-    let file = try ProcessFiles.openFile(try KernelPath("sys/\(path)"), beneath: processes, .writeOnly)
+    let file = try ProcessFiles.openFile(
+      KernelPath("sys").appending(try KernelPath(path)), beneath: processes, .writeOnly)
     try file.descriptor.writeAll(Array(value.utf8))
   }
 
@@ -181,7 +182,7 @@ extension LaunchPerformer {
     }
     var refusal: Errno = .notFound
     for directory in search.searchPath {
-      let path = try KernelPath("\(directory)/\(search.name)")
+      let path = try KernelPath(directory).appending(try KernelPath(search.name))
       do throws(Errno) {
         try checkExecutable(path)
         executable = path

@@ -245,7 +245,9 @@ private struct NamespaceJourney: ~Copyable {
       for namespace in namespaces {
         // What new children get is what must be put back: pid and time have handles of their own for that.
         let handleName = namespace.type.handleName
-        home.add(try Descriptor.workingDirectory.open(try KernelPath("/proc/self/ns/\(handleName)"), .readOnly))
+        let handles: KernelPath = "/proc/self/ns"
+        home.add(
+          try Descriptor.workingDirectory.open(handles.appending(try KernelPath(handleName)), .readOnly))
         flags.append(namespace.type.flag)
         if let path = namespace.path, !path.isEmpty {
           let handle = try Descriptor.workingDirectory.open(try KernelPath(path), .readOnly)

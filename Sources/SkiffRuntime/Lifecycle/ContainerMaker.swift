@@ -52,8 +52,8 @@ struct ContainerMaker {
   func readConfiguration() throws(RuntimeError) -> (bytes: [UInt8], spec: RuntimeSpec) {
     let bytes: [UInt8]
     do throws(Errno) {
-      let file = try Descriptor.workingDirectory.open(
-        try KernelPath("\(request.bundlePath)/config.json"), [.readOnly, .nonBlocking])
+      let bundle = try Descriptor.workingDirectory.open(try KernelPath(request.bundlePath), [.directory])
+      let file = try bundle.descriptor.open("config.json", [.readOnly, .nonBlocking])
       guard try file.descriptor.status().type == .regular else { throw .invalidArgument }
       bytes = try file.descriptor.readToEnd(limitBytes: ContainerStateStore.configurationLimitBytes)
     } catch {

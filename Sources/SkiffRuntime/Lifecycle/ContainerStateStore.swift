@@ -52,7 +52,8 @@ package struct ContainerStateStore: Sendable {
   /// Opens the directory of a container; nil where there is none.
   func openDirectory(_ id: ContainerID) throws(RuntimeError) -> FileDescriptor? {
     do throws(Errno) {
-      return try Descriptor.workingDirectory.open(try KernelPath("\(root)/\(id.text)"), [.directory, .noFollow])
+      let directory = try Descriptor.workingDirectory.open(try KernelPath(root), [.directory])
+      return try directory.descriptor.open(try KernelPath(id.text), [.directory, .noFollow])
     } catch {
       if error == .notFound { return nil }
       throw .failed("cannot open the state directory \(root)/\(id.text): \(error)")

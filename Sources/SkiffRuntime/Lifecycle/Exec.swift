@@ -69,6 +69,7 @@ extension ContainerRuntime {
       let console = try ConsoleLink(
         wanted: process.terminal, socketPath: request.consoleSocketPath, detaches: request.detaches)
       resources.consoleSocket = console.containerEnd
+      let signals = request.detaches ? nil : try SignalRelay()
       var launcher = try Launcher.launch(plan, resources)
       _ = try launcher.advance { record.stateJSON(.running, version: "1.3.0") }
       do throws(RuntimeError) {
@@ -77,9 +78,10 @@ extension ContainerRuntime {
         launcher.abort()
         throw LaunchError(error.description)
       }
-      if request.detaches { return 0 }
+      guard let signals else { return 0 }
       return try ForegroundProcess(
-        process: launcher.process.descriptor, console: console.takeMaster(), detachKeys: request.detachKeys
+        process: launcher.process.descriptor, signals: signals, console: console.takeMaster(),
+        detachKeys: request.detachKeys
       ).wait()
     } catch {
       throw .launch(error)

@@ -10,9 +10,11 @@ extension ContainerRuntime {
     let maker = ContainerMaker(store: store, request: request)
     let wantsTerminal = request.consoleSocketPath == nil && !detaches
     let console: ConsoleLink
+    let signals: SignalRelay?
     do throws(LaunchError) {
       // Whether a terminal is wanted stands in the configuration, which is read only once, later: an unused pair costs little.
       console = try ConsoleLink(wanted: wantsTerminal, socketPath: nil, detaches: false)
+      signals = detaches ? nil : try SignalRelay()
     } catch {
       throw .launch(error)
     }
@@ -21,12 +23,13 @@ extension ContainerRuntime {
     let made = try maker.make(handover)
     made.warnings.forEach(warn)
     try runPoststart(made.record, made.spec)
-    if detaches { return 0 }
+    guard let signals else { return 0 }
     let hasTerminal = made.spec.process?.terminal == true && wantsTerminal
     let code: Int32
     do throws(LaunchError) {
       code = try ForegroundProcess(
-        process: made.launcher.process.descriptor, console: hasTerminal ? console.takeMaster() : nil, detachKeys: nil
+        process: made.launcher.process.descriptor, signals: signals,
+        console: hasTerminal ? console.takeMaster() : nil, detachKeys: nil
       ).wait()
     } catch {
       throw .launch(error)

@@ -1,13 +1,41 @@
 internal import SkiffKernel
 
+/// Signals that the caller gets, kept to be passed on from before there is a process to pass them to.
+final class SignalRelay {
+  private let former: SignalSet
+  private let reader: FileDescriptor
+
+  init() throws(LaunchError) {
+    var kept = SignalSet.all
+    kept.subtract(SignalSet(signal: Signal.child))
+    do throws(Errno) {
+      former = try Signal.setMask(kept)
+      reader = try Signal.openReader(kept)
+    } catch {
+      throw LaunchError("cannot keep signals to pass them on: \(error)")
+    }
+  }
+
+  deinit {
+    // Cannot fail: the mask was valid before.
+    _ = try? Signal.setMask(former)
+  }
+
+  var descriptor: Descriptor { reader.descriptor }
+}
+
 /// Waits for a process that runs in the caller's foreground: passes signals on, and carries its terminal if it has one.
 struct ForegroundProcess: ~Copyable {
   private let process: Descriptor
   private let console: FileDescriptor?
   private var scanner: DetachKeyScanner
+  private let signals: SignalRelay
 
-  init(process: Descriptor, console: consuming FileDescriptor?, detachKeys: [UInt8]?) {
+  init(
+    process: Descriptor, signals: SignalRelay, console: consuming FileDescriptor?, detachKeys: [UInt8]?
+  ) {
     self.process = process
+    self.signals = signals
     self.console = console
     self.scanner = DetachKeyScanner(keys: detachKeys ?? [])
   }
@@ -22,17 +50,9 @@ struct ForegroundProcess: ~Copyable {
   }
 
   private mutating func relay() throws(Errno) -> Int32 {
-    var kept = SignalSet.all
-    kept.subtract(SignalSet(signal: Signal.child))
-    let old = try Signal.setMask(kept)
-    let signals = try Signal.openReader(kept)
     let master = consoleDescriptor()
     let terminal = master == nil ? nil : RawTerminal(.standardInput)
-    defer {
-      terminal?.restore()
-      // Restoring the mask cannot fail: it was valid before.
-      _ = try? Signal.setMask(old)
-    }
+    defer { terminal?.restore() }
     if let master { copyWindowSize(to: master) }
     var input: Descriptor? = master == nil ? nil : .standardInput
     var buffer = [UInt8](repeating: 0, count: 32768)

@@ -51,7 +51,8 @@ struct ProcessPlanner {
   mutating func finalSteps(hasFilter: Bool, preservedDescriptors: UInt32) -> [LaunchStep] {
     let capabilities = plannedCapabilities()
     var steps: [LaunchStep] = [.resetSignals]
-    if let umask = process.user.umask { steps.append(.setUmask(umask)) }
+    // The launch itself ran without a mask; a program expects the usual one.
+    steps.append(.setUmask(process.user.umask ?? 0o022))
     // With root's rights, as docker and runc do; the step tries again as the user where root is refused.
     steps.append(.enterWorkingDirectory(process.workingDirectory))
     // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so it must come before the capabilities go. The filter

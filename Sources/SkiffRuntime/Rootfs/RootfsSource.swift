@@ -56,8 +56,9 @@ extension RootfsSource {
       // Upper and work directory must lie on one mount.
       let parent = try Self.show(Self.parent(of: upper), in: namespace, keeping: &mapped)
       guard Self.parent(of: upper) == Self.parent(of: work) else { throw .crossDevice }
-      try context.set("upperdir", to: try KernelPath("\(parent)/\(Self.name(of: upper))"))
-      try context.set("workdir", to: try KernelPath("\(parent)/\(Self.name(of: work))"))
+      let place = try KernelPath(parent)
+      try context.set("upperdir", to: place.appending(try KernelPath(Self.name(of: upper))))
+      try context.set("workdir", to: place.appending(try KernelPath(Self.name(of: work))))
       return try context.mount([])
     } catch {
       throw LaunchError("cannot make an overlay of \(lower.count) layers beneath \(upper): \(error)")
