@@ -1,0 +1,188 @@
+import SkiffKernel
+import SkiffRuntime
+import SkiffSpec
+import Testing
+
+@Suite struct LaunchPlannerTests {
+  private func plan(
+    _ change: (inout RuntimeSpec) -> Void = { _ in }, circumstances: (inout LaunchCircumstances) -> Void = { _ in }
+  ) throws -> LaunchPlan {
+    var spec = RuntimeSpec.example()
+    spec.process?.terminal = false
+    spec.mounts.removeAll { $0.type == "cgroup" }
+    change(&spec)
+    var around = LaunchCircumstances(id: "web", rootPath: "/bundle/rootfs", bundlePath: "/bundle")
+    circumstances(&around)
+    return try LaunchPlanner.plan(spec, around)
+  }
+
+  private func place(_ plan: LaunchPlan, _ isIt: (LaunchStep) -> Bool) throws -> Int {
+    try #require(plan.steps.firstIndex(where: isIt))
+  }
+
+  @Test func `limits hold before anything else is done`() throws {
+    let plan = try plan { _ in
+    } circumstances: {
+      $0.hasCgroup = true
+    }
+
+    #expect(plan.steps.first == .enterCgroup)
+  }
+
+  @Test func `the cgroup namespace is made inside the group that becomes its root`() throws {
+    let plan = try plan { _ in
+    } circumstances: {
+      $0.hasCgroup = true
+    }
+
+    #expect(try place(plan) { $0 == .enterCgroup } < place(plan) { $0 == .makeCgroupNamespace })
+    #expect(!plan.newNamespaces.contains(.cgroup))
+  }
+
+  @Test func `nothing is mounted before mounts are kept from the host`() throws {
+    let plan = try plan()
+
+    let isolated = try place(plan) { $0 == .isolateMounts }
+    for (index, step) in plan.steps.enumerated() {
+      switch step {
+      case .mount, .bind, .attachRoot, .mask, .makeReadOnly: #expect(index > isolated)
+      default: break
+      }
+    }
+  }
+
+  @Test func `masks lie over everything that is mounted, and come before the pivot`() throws {
+    let plan = try plan()
+
+    let lastMount = try #require(
+      plan.steps.lastIndex {
+        if case .mount = $0 { return true }
+        return false
+      })
+    let pivot = try place(plan) { $0 == .pivotRoot }
+    for (index, step) in plan.steps.enumerated() {
+      if case .mask = step { #expect(index > lastMount && index < pivot) }
+    }
+  }
+
+  @Test func `a filter that needs rights is loaded while they are there`() throws {
+    var seccomp = RuntimeSpec.Seccomp()
+    seccomp.defaultAction = "SCMP_ACT_ALLOW"
+    let plan = try plan {
+      $0.linux.seccomp = seccomp
+      $0.process?.noNewPrivileges = false
+    }
+
+    let filter = try place(plan) { $0 == .installFilter }
+    let user = try place(plan) {
+      if case .setUser = $0 { return true }
+      return false
+    }
+    #expect(filter < user)
+  }
+
+  @Test func `with no_new_privs the filter comes last but for closing files`() throws {
+    var seccomp = RuntimeSpec.Seccomp()
+    seccomp.defaultAction = "SCMP_ACT_ALLOW"
+    let plan = try plan {
+      $0.linux.seccomp = seccomp
+      $0.process?.noNewPrivileges = true
+    }
+
+    #expect(plan.steps.suffix(3) == [.installFilter, .closeDescriptors(preserve: 0), .execute("sh")])
+    #expect(plan.steps[plan.steps.count - 4] == .setNoNewPrivileges)
+  }
+
+  @Test func `files are closed after the last step that opens one`() throws {
+    let plan = try plan()
+
+    #expect(plan.steps.dropLast().last == .closeDescriptors(preserve: 0))
+  }
+
+  @Test func `inside a user namespace devices are shown, not made`() throws {
+    let plan = try plan {
+      $0.linux.namespaces.append(RuntimeSpec.Namespace(type: .user))
+      $0.linux.uidMappings = [RuntimeSpec.IDMapping(containerID: 0, hostID: 100_000, size: 65536)]
+      $0.linux.gidMappings = [RuntimeSpec.IDMapping(containerID: 0, hostID: 100_000, size: 65536)]
+    }
+
+    #expect(plan.newNamespaces.contains(.user))
+    #expect(try place(plan) { $0 == .awaitIDMaps } < place(plan) { $0 == .isolateMounts })
+    for step in plan.steps {
+      if case .makeDevice = step { Issue.record("a device node is made") }
+    }
+    #expect(plan.sources.contains { $0.path == "/dev/null" })
+  }
+
+  @Test func `a namespace of the host's is entered by the parent when a user namespace is made`() throws {
+    let plan = try plan {
+      $0.linux.namespaces.removeAll { $0.type == .network }
+      $0.linux.namespaces.append(RuntimeSpec.Namespace(type: .network, path: "/run/netns/x"))
+      $0.linux.namespaces.append(RuntimeSpec.Namespace(type: .user))
+      $0.linux.uidMappings = [RuntimeSpec.IDMapping(containerID: 0, hostID: 100_000, size: 1)]
+      $0.linux.gidMappings = [RuntimeSpec.IDMapping(containerID: 0, hostID: 100_000, size: 1)]
+    }
+
+    #expect(plan.namespacesForChildren.map(\.path) == ["/run/netns/x"])
+    #expect(plan.namespaceFiles.isEmpty)
+  }
+
+  @Test func `a bind without a word about propagation never sends mounts to the host`() throws {
+    let plan = try plan {
+      $0.mounts.append(RuntimeSpec.Mount(destination: "/data", source: "/srv", options: ["rbind", "ro"]))
+    }
+
+    let source = try #require(plan.sources.last)
+    #expect(source.options.propagation == .slave && source.options.propagatesRecursively)
+    #expect(source.isRecursive && source.options.set == .readOnly)
+  }
+
+  @Test func `capabilities that the caller does not hold are left out with a warning`() throws {
+    let plan = try plan {
+      $0.process?.capabilities?.bounding = ["CAP_CHOWN", "CAP_SYS_RESOURCE"]
+      $0.process?.capabilities?.permitted = ["CAP_CHOWN", "CAP_SYS_RESOURCE"]
+      $0.process?.capabilities?.effective = ["CAP_CHOWN", "CAP_SYS_RESOURCE"]
+    } circumstances: {
+      $0.grantable = CapabilitySet(number: 0)
+    }
+
+    #expect(plan.warnings.count == 1 && plan.warnings[0].contains("CAP_SYS_RESOURCE"))
+    let sets = plan.steps.compactMap { step -> ThreadCapabilities? in
+      if case .setCapabilities(let plan) = step { return plan.sets }
+      return nil
+    }
+    #expect(sets.first?.permitted == CapabilitySet(number: 0))
+  }
+
+  @Test func `what is not built is refused by its name`() {
+    #expect {
+      try plan { $0.process?.apparmorProfile = "container" }
+    } throws: { error in
+      "\(error)".contains("process.apparmorProfile")
+    }
+  }
+
+  @Test func `every step can be explained`() throws {
+    let plan = try plan { $0.root?.isReadOnly = true }
+
+    #expect(plan.explanation.count == plan.steps.count + 1)
+    for line in plan.explanation {
+      #expect(!line.what.isEmpty && !line.kernelCall.isEmpty && !line.command.isEmpty, "\(line)")
+      #expect(line.what != "go on")
+    }
+  }
+
+  @Test func `a joining process takes the container's filter and none of its mounts`() {
+    var process = RuntimeSpec.Process()
+    process.arguments = ["/bin/sh"]
+    var around = ExecCircumstances(namespaces: [.pid, .mount, .network], initProcessID: 42)
+    around.filter = RuntimeSpec.Seccomp()
+
+    let plan = LaunchPlanner.planExec(process, around)
+
+    #expect(plan.namespacesForChildren.map(\.path) == ["/proc/42/ns/pid"])
+    #expect(plan.steps.contains(.enterNamespacesOfInit([.mount, .network])))
+    #expect(plan.steps.contains(.installFilter))
+    #expect(plan.newNamespaces == [])
+  }
+}
