@@ -163,6 +163,9 @@ struct ContainerMaker {
         $0, cgroupNamespace: spec.linux.namespaces.contains { $0.type == .cgroup && ($0.path ?? "").isEmpty })
     }
     var spec = spec
+    if spec.process?.terminal == true, spec.process?.consoleSize == nil {
+      spec.process?.consoleSize = CallerTerminal.size()
+    }
     if let path = request.networkNamespacePath {
       spec.linux.namespaces.removeAll { $0.type == .network }
       spec.linux.namespaces.append(RuntimeSpec.Namespace(type: .network, path: path))

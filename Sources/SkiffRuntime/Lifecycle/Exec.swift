@@ -38,7 +38,8 @@ extension ContainerRuntime {
     case .creating, .stopped: throw .wrongState("cannot exec in a stopped container")
     }
     let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: request.id.text)
-    let process = try request.composedProcess(container: spec.process)
+    var process = try request.composedProcess(container: spec.process)
+    if process.terminal, process.consoleSize == nil { process.consoleSize = CallerTerminal.size() }
     var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
@@ -118,5 +119,14 @@ extension ExecRequest {
     }
     if composed.arguments.isEmpty { throw .failed("process args cannot be empty") }
     return composed
+  }
+}
+
+/// The caller's own terminal.
+enum CallerTerminal {
+  /// Its size, for a container's terminal to begin with; nil where standard input is none.
+  static func size() -> RuntimeSpec.ConsoleSize? {
+    guard let size = try? Descriptor.standardInput.windowSize(), size.rows > 0, size.columns > 0 else { return nil }
+    return RuntimeSpec.ConsoleSize(height: size.rows, width: size.columns)
   }
 }

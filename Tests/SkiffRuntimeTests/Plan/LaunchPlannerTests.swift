@@ -17,23 +17,18 @@ import Testing
   }
 
   private func place(_ plan: LaunchPlan, _ isIt: (LaunchStep) -> Bool) throws -> Int {
-    try #require(plan.steps.firstIndex(where: isIt))
+    let index = plan.steps.firstIndex(where: isIt)
+    return try #require(index)
   }
 
   @Test func `limits hold before anything else is done`() throws {
-    let plan = try plan { _ in
-    } circumstances: {
-      $0.hasCgroup = true
-    }
+    let plan = try plan(circumstances: { $0.hasCgroup = true })
 
     #expect(plan.steps.first == .enterCgroup)
   }
 
   @Test func `the cgroup namespace is made inside the group that becomes its root`() throws {
-    let plan = try plan { _ in
-    } circumstances: {
-      $0.hasCgroup = true
-    }
+    let plan = try plan(circumstances: { $0.hasCgroup = true })
 
     #expect(try place(plan) { $0 == .enterCgroup } < place(plan) { $0 == .makeCgroupNamespace })
     #expect(!plan.newNamespaces.contains(.cgroup))
