@@ -18,7 +18,7 @@ private func reason(_ text: String) -> JSONError.Reason? {
   let value = try parse(
     #" {"a" : [1, -2, 0.5, true, false, null, "x", {}, []], "b":{"c":"d"}} "#)
 
-  #expect(value["a"] == [1, -2, 0.5, true, false, nil, "x", [:], []])
+  #expect(value["a"] == [1, -2, 0.5, true, false, .null, "x", [:], []])
   #expect(value["b"]?["c"]?.string == "d")
   #expect(value["nothing"] == nil)
 }
@@ -122,7 +122,7 @@ func `malformed documents are refused`(text: String) {
 
 @Test func `what is written reads back equal`() throws {
   let value: JSONValue = [
-    "text": "quote \" backslash \\ tab \t newline \n nul \0 é 😀 \u{7F}", "list": [1, 2.5, -3, true, nil, [], [:]],
+    "text": "quote \" backslash \\ tab \t newline \n nul \0 é 😀 \u{7F}", "list": [1, 2.5, -3, true, .null, [], [:]],
     "big": .unsigned(.max), "small": .integer(.min), "nested": ["a": ["b": ["c": [[[]]]]]],
   ]
 
@@ -156,7 +156,7 @@ func `malformed documents are refused`(text: String) {
 }
 
 @Test func `a tree is changed in place by key`() {
-  var value: JSONValue = nil
+  var value: JSONValue = .null
   value["a"] = ["b": 1]
   value["a"]?["c"] = "d"
 
