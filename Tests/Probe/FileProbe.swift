@@ -30,6 +30,7 @@ func fileProbe(_ verb: String, _ arguments: [String]) -> ProbeValue? {
   let second = arguments.dropFirst().first ?? ""
   switch verb {
   case "stat": return statusValue(path)
+  case "tree": return treeProbe(path, leavingOut: Set(arguments.dropFirst()))
   case "list": return names(in: path).map { .texts($0) } ?? failure(.notFound)
   case "read": return outcome { () throws(Errno) in .text(try readText(path)) }
   case "write": return outcome { () throws(Errno) in try write(second, to: path, [.writeOnly, .nonBlocking]) }
