@@ -137,6 +137,14 @@ enum UnifiedControllers {
     let present = try CgroupFiles.readIfPresent(file)?.split(separator: " ") ?? []
     let wanted = controllers.filter { controller in !present.contains { $0 == controller } }
     if wanted.isEmpty { return [] }
+    // The kernel would refuse the controllers of memory and devices here, but switch on those that can do with threads (cpu, pids),
+    // and so turn what lies beneath into groups that no process can enter. The true root, which has no type, may do both.
+    if try CgroupFiles.readIfPresent(path + "/cgroup.type") != nil,
+      let members = try CgroupFiles.readIfPresent(path + "/cgroup.procs", limitBytes: CgroupFiles.largestLimitBytes),
+      !members.isEmpty
+    {
+      return wanted
+    }
     do throws(Errno) {
       try CgroupFiles.write(wanted.map { "+" + $0 }.joined(separator: " "), to: file)
       return []

@@ -1,6 +1,27 @@
 package import SkiffKernel
 package import SkiffSpec
 
+// A container's control group, from the document to its end:
+//
+//     linux.cgroupsPath          /proc/self/cgroup, statfs          linux.resources
+//            │                              │                              │
+//        CgroupPath               CgroupHierarchy.detect        CgroupSettings.make     DeviceDefaults.complete
+//     (harmless words)         (trees, who controls what)     (files and contents: pure)    (rules, in order)
+//            └──────────────┬───────────────┘                              │                  │
+//                    CgroupRecord                                          │          v1: DevicePolicy
+//         (one directory in each tree; stored before                       │          v2: DeviceProgram
+//          anything is made, and all that clean-up needs)                  │                  │
+//                           └──────────────────────────┬───────────────────┴──────────────────┘
+//                                              CgroupGroup.create
+//                    directories → controllers of v2 → settings → entry files opened → devices
+//                                                      │
+//                       the child enters, then starts the container; the files are closed
+//                                                      │
+//          CgroupRecord: processIDs, freeze, thaw, kill, statistics, oomKillCount, isPopulated, remove
+//
+// What may not be reordered: everything pure before the first directory (a refusal leaves nothing); devices before the child
+// enters (no moment of full access); entry before the child does anything else (no moment without limits).
+
 /// One container's control group: a directory in every tree, and the open files by which a new process enters it.
 ///
 /// How a process enters, and why so:
