@@ -167,9 +167,7 @@ extension Integration {
       _ = try Store.archive()
       let root = "/var/tmp/skiff-debian-\(ProcessInfo.processInfo.processIdentifier)"
       defer { _ = try? shell("rm -rf \(root)") }
-      try run(
-        ["debootstrap", "--variant=minbase", "bookworm", root, "http://deb.debian.org/debian"], seconds: 900
-      ).expecting(0)
+      try shell("debootstrap --variant=minbase bookworm \(root) http://deb.debian.org/debian", seconds: 900)
       try shell(
         "rm -rf \(root)/var/cache/apt/archives/*.deb; tar --numeric-owner -C \(root) -cf \(archive).part .; mv \(archive).part \(archive)"
       )

@@ -69,6 +69,12 @@ enum LayeredImage {
     if !FileManager.default.fileExists(atPath: bundle) {
       try shell("umoci unpack --image \(layout):sea \(bundle)")
     }
-    return try entries(try run(["chroot", bundle + "/rootfs", "/bin/probe", "tree", "/"] + leftOut).expecting(0))
+    // The probe reads attributes through /proc.
+    let outcome = try run(
+      [
+        "unshare", "--mount", "sh", "-euc", #"mount -t proc proc "$0/proc"; exec chroot "$0" /bin/probe tree / "$@""#,
+        bundle + "/rootfs",
+      ] + leftOut)
+    return try entries(outcome.expecting(0))
   }
 }

@@ -35,6 +35,18 @@ extension Integration {
       #expect(try session.wait().code == 4)
     }
 
+    @Test func `it needs nothing of the host, not even proc`() throws {
+      try inHarbour { harbour in
+        let root = try harbour.makeDirectory("root/bin")
+        try shell("cp \(Programs.initProgram) \(root)/init; cp /bin/busybox \(root)/echo")
+
+        let outcome = try run(["chroot", harbour.path("root"), "/bin/init", "/bin/echo", "aye"])
+
+        #expect(outcome.code == 0)
+        #expect(outcome.output == "aye\n")
+      }
+    }
+
     @Test func `orphans do not stay as zombies`() throws {
       let session = try inNamespace([
         "sh", "-c", "(sleep 0.1 &); (sleep 0.1 &); (sleep 0.1 &); sleep 0.5; ps -eo stat= | grep -c Z",
