@@ -368,6 +368,15 @@ extension LayerWriter {
       try directory.changeOwner(userID: entry.userID, groupID: entry.groupID)
     }
     try attempt("change the mode of") { () throws(Errno) in try directory.changeMode(entry.mode) }
+    if tree.form == .merged {
+      // What the layer below gave the directory goes: an entry says all of what it is like.
+      try attempt("remove the attributes of") { () throws(Errno) in
+        for old in try directory.extendedAttributeNames()
+        where !entry.attributes.contains(where: { $0.name.elementsEqual(old.bytes) }) {
+          try directory.removeExtendedAttribute(old)
+        }
+      }
+    }
     try setAttributes(entry) { (name, value) throws(Errno) in try directory.setExtendedAttribute(name, value) }
     try attempt("set the times of") { () throws(Errno) in
       try directory.setTimes(accessed: entry.accessed ?? entry.modified, modified: entry.modified)

@@ -89,6 +89,20 @@ import Testing
     scratch.expectCanaryUntouched()
   }
 
+  @Test func `a directory's entry says all of what it is like`() throws {
+    let scratch = LayerScratch()
+    scratch.run("mkdir -p layer/d; setfattr -n user.old -v x layer/d; setfattr -n user.same -v x layer/d")
+    let entry = TarEntry.directory("d").with {
+      $0.attributes = [TarAttribute(name: Array("user.same".utf8), value: [1])]
+    }
+
+    try scratch.unpack(ArchiveBuilder.build([(entry, [])]), form: .merged)
+
+    let directory = try scratch.open("layer/d")
+    #expect(try directory.descriptor.extendedAttributeNames() == ["user.same"])
+    #expect(try directory.descriptor.extendedAttribute("user.same") == [1])
+  }
+
   @Test func `what overlayfs keeps of a container becomes whiteouts again`() throws {
     let scratch = LayerScratch()
     try scratch.unpack(ArchiveBuilder.build(Self.removals), into: "upper")

@@ -1,3 +1,0 @@
-import Testing
-import SkiffImages
-@Test func placeholderSkiffImages() { #expect(1 == 1) }

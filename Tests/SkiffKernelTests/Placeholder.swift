@@ -1,3 +1,0 @@
-import Testing
-import SkiffKernel
-@Test func placeholderSkiffKernel() { #expect(1 == 1) }
