@@ -46,6 +46,7 @@ extension Errno {
   package static var noBuffers: Errno { Errno(ENOBUFS) }
   package static var connectionRefused: Errno { Errno(ECONNREFUSED) }
   package static var connectionReset: Errno { Errno(ECONNRESET) }
+  package static var restart: Errno { Errno(ERESTART) }
   package static var timedOut: Errno { Errno(ETIMEDOUT) }
 }
 
