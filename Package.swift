@@ -107,7 +107,7 @@ let package = Package(
 
     // Tests. The probe runs inside containers and tells what it sees there.
     .executableTarget(
-      name: "skiff-probe", dependencies: ["SkiffKernel"], path: "Tests/Probe",
+      name: "skiff-probe", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"], path: "Tests/Probe",
       swiftSettings: house, linkerSettings: fullyStatic
     ),
     .systemLibrary(

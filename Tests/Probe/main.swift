@@ -22,7 +22,8 @@ func perform(_ act: [String]) -> ProbeValue {
   let arguments = Array(act.dropFirst())
   if verb == "see" { return seeProbe() }
   return fileProbe(verb, arguments) ?? resourceProbe(verb, arguments) ?? signalProbe(verb, arguments)
-    ?? seccompProbe(verb, arguments) ?? .object([("error", .text("no such act: \(verb)"))])
+    ?? seccompProbe(verb, arguments) ?? networkProbe(verb, arguments)
+    ?? .object([("error", .text("no such act: \(verb)"))])
 }
 
 let words = Array(CommandLine.arguments.dropFirst())

@@ -1,3 +1,0 @@
-import Testing
-import SkiffNetworks
-@Test func placeholderSkiffNetworks() { #expect(1 == 1) }
