@@ -77,7 +77,7 @@ struct CallVerdicts {
   ) {
     let isDefault = rule.action == profile.defaultAction
     for index in rule.calls {
-      let code = SystemCallTable.code(in: column, at: profile.calls[index])
+      let code = SystemCallTable.code(in: column, at: Int(profile.calls[index]))
       if code == SystemCallTable.none { continue }
       note(code)
       if !isDefault, verdicts[code] == Verdict.unset { verdicts[code] = rule.action }
@@ -88,7 +88,7 @@ struct CallVerdicts {
     _ rule: ResolvedProfile.Rule, _ profile: borrowing ResolvedProfile, _ column: Span<UInt8>
   ) {
     for index in rule.calls {
-      let code = SystemCallTable.code(in: column, at: profile.calls[index])
+      let code = SystemCallTable.code(in: column, at: Int(profile.calls[index]))
       if code != SystemCallTable.none { note(code) }
     }
   }
@@ -114,7 +114,7 @@ struct CallVerdicts {
     let inner = SystemCallNumbers.multiplexed.utf8.span
     let isDefault = rule.action == profile.defaultAction
     for index in rule.calls {
-      let position = profile.calls[index]
+      let position = Int(profile.calls[index])
       let code = SystemCallTable.code(in: column, at: position)
       if !isDefault, !conditions.isEmpty, code != SystemCallTable.none {
         try add(ConditionalRule(conditions: conditions, action: rule.action), to: code, named: position)

@@ -30,11 +30,12 @@ enum FilterInstruction {
 /// distance is known at once. A distance above 255 gets a stepping stone: another answer, or a long jump.
 struct FilterAssembler {
   private var reversed: [UInt64] = []
-  /// The nearest answer of each action.
-  private var answers: [(action: UInt32, place: Int)] = []
+  /// The nearest answer of each action: the action in the high half, its place in the low. (Each further type of array would cost
+  /// the runtime's start as much as a hundred instructions.)
+  private var answers: [UInt64] = []
 
   init() {
-    reversed.reserveCapacity(768)
+    reversed.reserveCapacity(320)
   }
 
   /// How many instructions there are so far.
@@ -70,6 +71,12 @@ struct FilterAssembler {
     return write(FilterInstruction.packed(FilterInstruction.and, operand: mask))
   }
 
+  /// The place of what `target` names, written now if it is an answer that stands nowhere near.
+  mutating func place(of target: FilterTarget) -> Int {
+    if case .place(let place) = target { return place }
+    return reach(target)
+  }
+
   /// A place not farther than a conditional jump can lead, with room for one more stepping stone.
   private mutating func reach(_ target: FilterTarget) -> Int {
     let farthest = 254
@@ -78,12 +85,15 @@ struct FilterAssembler {
       if count - place <= farthest { return place }
       return write(jumping(to: place))
     case .action(let action):
-      for index in answers.indices where answers[index].action == action {
-        if count - answers[index].place > farthest { answers[index].place = writeAnswer(action) }
-        return answers[index].place
+      for index in answers.indices where UInt32(truncatingIfNeeded: answers[index] >> 32) == action {
+        let near = Int(answers[index] & 0xFFFF_FFFF)
+        if count - near <= farthest { return near }
+        let place = writeAnswer(action)
+        answers[index] = UInt64(action) << 32 | UInt64(place)
+        return place
       }
       let place = writeAnswer(action)
-      answers.append((action, place))
+      answers.append(UInt64(action) << 32 | UInt64(place))
       return place
     }
   }

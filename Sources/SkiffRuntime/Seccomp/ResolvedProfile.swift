@@ -15,8 +15,8 @@ struct ResolvedProfile {
   var architectures: [SeccompArchitecture] = []
   var flags: UInt32
   var rules: [Rule] = []
-  /// Positions in SystemCallTable.
-  var calls: [Int] = []
+  /// Positions in SystemCallTable; small, for each page touched costs more than the work on it.
+  var calls: [UInt16] = []
   /// Names that no architecture has, as newer kernels or typing errors make them; runc and crun leave them out as well.
   var unknownNames: [String] = []
 
@@ -44,7 +44,7 @@ struct ResolvedProfile {
     for name in rule.names {
       if name.isEmpty { throw .namelessRule }
       if let position = SystemCallTable.position(of: name) {
-        calls.append(position)
+        calls.append(UInt16(truncatingIfNeeded: position))
       } else {
         unknownNames.append(name)
       }
@@ -55,7 +55,7 @@ struct ResolvedProfile {
       for condition in conditions { rules.append(Rule(action: action, calls: range, conditions: [condition])) }
     } else {
       // The order does not matter to what the rule means; this one makes equal rules look equal.
-      conditions.sort { $0.argument < $1.argument }
+      if conditions.count > 1 { conditions.sort { $0.argument < $1.argument } }
       rules.append(Rule(action: action, calls: range, conditions: conditions))
     }
   }

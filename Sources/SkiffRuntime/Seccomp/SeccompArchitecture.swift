@@ -17,13 +17,22 @@ package enum SeccompArchitecture: CaseIterable, Equatable, Sendable {
 
   /// The spec's name of it (`SCMP_ARCH_X86_64`); case and prefix may be missing, as crun takes them.
   package init?(name: String) {
-    var text = name.lowercased()
-    if text.hasPrefix("scmp_arch_") { text.removeFirst(10) }
-    for architecture in SeccompArchitecture.allCases where architecture.name == text {
+    let prefix = "scmp_arch_".utf8
+    // Byte by byte: text as people see it is another part of the library, and its pages cost more than all this.
+    let hasPrefix = Self.equal(name.utf8.prefix(prefix.count), prefix)
+    let short = name.utf8.dropFirst(hasPrefix ? prefix.count : 0)
+    for architecture in SeccompArchitecture.allCases where Self.equal(short, architecture.name.utf8) {
       self = architecture
       return
     }
     return nil
+  }
+
+  /// Whether `text` is `lowercase` but for the case of its letters.
+  private static func equal(_ text: Substring.UTF8View, _ lowercase: String.UTF8View) -> Bool {
+    text.elementsEqual(lowercase) { left, right in
+      left == right || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(left) && left | 0x20 == right
+    }
   }
 
   /// libseccomp's short name, which the spec's name ends with.

@@ -27,20 +27,22 @@ package struct SeccompProgram: Equatable, Sendable {
     let profile = try ResolvedProfile(spec, native: native)
     var assembler = FilterAssembler()
     // Built from the end: the machine's own architecture is written last, so it stands nearest to the beginning.
-    var sections: [(token: UInt32, start: FilterTarget)] = []
+    // Each section's token in the high half, its place in the low.
+    var sections: [UInt64] = []
     for architecture in profile.architectures.reversed() {
       // x86_64 and x32 are one to the kernel's token: both are written when the first of the list is met.
       let kin = profile.architectures.filter { $0.auditToken == architecture.auditToken }
       guard kin.first == architecture else { continue }
       let start = try section(kin, of: profile, into: &assembler)
-      sections.append((architecture.auditToken, start))
+      sections.append(UInt64(architecture.auditToken) << 32 | UInt64(assembler.place(of: start)))
       if assembler.count > instructionLimit { throw .tooLong(instructions: assembler.count) }
     }
     // A caller of an architecture that nobody listed is killed, as by libseccomp.
     var dispatch = FilterTarget.action(SeccompAction.killThread)
     for section in sections {
       dispatch = assembler.branch(
-        FilterInstruction.jumpEqual, section.token, then: section.start, else: dispatch)
+        FilterInstruction.jumpEqual, UInt32(truncatingIfNeeded: section >> 32),
+        then: .place(Int(section & 0xFFFF_FFFF)), else: dispatch)
     }
     _ = assembler.load(offset: CallDescription.architecture, then: dispatch)
     let instructions = assembler.finished()

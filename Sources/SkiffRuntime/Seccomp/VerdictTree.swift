@@ -9,7 +9,7 @@ struct VerdictRanges {
   private(set) var ranges: [VerdictRange] = []
 
   init() {
-    ranges.reserveCapacity(256)
+    ranges.reserveCapacity(192)
   }
 
   /// From `first` on the verdict is `verdict`.
@@ -24,57 +24,56 @@ struct VerdictRanges {
   }
 }
 
-/// A leaf of the search tree: a range, and one or two single numbers inside it that are judged differently.
+/// How ranges are folded to the leaves of the search tree: a leaf is a range, with one or two single numbers inside it that are judged
+/// differently.
 ///
 /// A single number costs one comparison this way; as a range of its own it would cost two.
-struct VerdictLeaf {
-  var first: UInt32
-  var verdict: UInt32
-  var exceptions: (VerdictRange?, VerdictRange?) = (nil, nil)
+struct VerdictLeaves {
+  let ranges: [VerdictRange]
+  /// Where each leaf begins in `ranges`: a leaf is one range, or three or five of which every second is a single number.
+  private(set) var starts: [UInt16] = []
 
-  /// Folds ranges to leaves.
-  static func folded(_ ranges: [VerdictRange]) -> [VerdictLeaf] {
-    var leaves: [VerdictLeaf] = []
-    leaves.reserveCapacity(ranges.count)
+  init(_ ranges: [VerdictRange]) {
+    self.ranges = ranges
+    starts.reserveCapacity(ranges.count)
     var index = 0
     while index < ranges.count {
-      var leaf = VerdictLeaf(first: ranges[index].first, verdict: ranges[index].verdict)
-      index += 1
-      if let exception = exception(to: leaf, at: index, in: ranges) {
-        leaf.exceptions.0 = exception
-        index += 2
-        if let exception = Self.exception(to: leaf, at: index, in: ranges) {
-          leaf.exceptions.1 = exception
-          index += 2
-        }
-      }
-      leaves.append(leaf)
+      starts.append(UInt16(truncatingIfNeeded: index))
+      let verdict = ranges[index].verdict
+      var end = index + 1
+      while end - index < 5, isException(at: end, to: verdict) { end += 2 }
+      index = end
     }
-    return leaves
   }
 
-  private static func exception(to leaf: VerdictLeaf, at index: Int, in ranges: [VerdictRange]) -> VerdictRange? {
-    guard index + 1 < ranges.count else { return nil }
-    let (candidate, next) = (ranges[index], ranges[index + 1])
-    // A next range starts above its predecessor, so the difference is at least one.
-    guard next.first - candidate.first == 1, next.verdict == leaf.verdict else { return nil }
-    return candidate
+  var count: Int { starts.count }
+
+  /// The ranges of a leaf.
+  func leaf(_ index: Int) -> ArraySlice<VerdictRange> {
+    let end = index + 1 < starts.count ? Int(starts[index + 1]) : ranges.count
+    return ranges[Int(starts[index])..<end]
+  }
+
+  private func isException(at index: Int, to verdict: UInt32) -> Bool {
+    guard index + 1 < ranges.count else { return false }
+    // A range starts above the one before it, so the difference is at least one.
+    return ranges[index + 1].first - ranges[index].first == 1 && ranges[index + 1].verdict == verdict
   }
 }
 
 /// Writes the search for a call's number.
 struct VerdictTreeWriter {
-  private let leaves: [VerdictLeaf]
+  private let leaves: VerdictLeaves
   private let defaultAction: UInt32
   private let conditionals: [ConditionalCall]
-  /// Where the look at the arguments of each conditional call is already written.
-  private var written: [FilterTarget?]
+  /// Where the look at the arguments of each conditional call is written; 0 for not yet, else one more than its place.
+  private var written: [UInt32]
 
   init(_ ranges: VerdictRanges, conditionals: [ConditionalCall], defaultAction: UInt32) {
-    leaves = VerdictLeaf.folded(ranges.ranges)
+    leaves = VerdictLeaves(ranges.ranges)
     self.conditionals = conditionals
     self.defaultAction = defaultAction
-    written = [FilterTarget?](repeating: nil, count: conditionals.count)
+    written = [UInt32](repeating: 0, count: conditionals.count)
   }
 
   /// Writes the whole search; the number is loaded first.
@@ -86,22 +85,20 @@ struct VerdictTreeWriter {
 
   /// As deep as the number of leaves has binary digits.
   private mutating func tree(_ range: Range<Int>, into assembler: inout FilterAssembler) -> FilterTarget {
-    if range.count == 1 { return leaf(leaves[range.lowerBound], into: &assembler) }
+    if range.count == 1 { return leaf(range.lowerBound, into: &assembler) }
     let middle = range.lowerBound + range.count / 2
     let above = tree(middle..<range.upperBound, into: &assembler)
     let below = tree(range.lowerBound..<middle, into: &assembler)
-    return assembler.branch(FilterInstruction.jumpGreaterOrEqual, leaves[middle].first, then: above, else: below)
+    return assembler.branch(
+      FilterInstruction.jumpGreaterOrEqual, leaves.ranges[Int(leaves.starts[middle])].first, then: above, else: below)
   }
 
-  private mutating func leaf(_ leaf: VerdictLeaf, into assembler: inout FilterAssembler) -> FilterTarget {
-    var target = self.target(leaf.verdict, into: &assembler)
-    if let exception = leaf.exceptions.1 {
-      let other = self.target(exception.verdict, into: &assembler)
-      target = assembler.branch(FilterInstruction.jumpEqual, exception.first, then: other, else: target)
-    }
-    if let exception = leaf.exceptions.0 {
-      let other = self.target(exception.verdict, into: &assembler)
-      target = assembler.branch(FilterInstruction.jumpEqual, exception.first, then: other, else: target)
+  private mutating func leaf(_ index: Int, into assembler: inout FilterAssembler) -> FilterTarget {
+    let leaf = leaves.leaf(index)
+    var target = self.target(leaf[leaf.startIndex].verdict, into: &assembler)
+    for exception in stride(from: leaf.endIndex - 2, to: leaf.startIndex, by: -2) {
+      let other = self.target(leaf[exception].verdict, into: &assembler)
+      target = assembler.branch(FilterInstruction.jumpEqual, leaf[exception].first, then: other, else: target)
     }
     return target
   }
@@ -109,9 +106,9 @@ struct VerdictTreeWriter {
   private mutating func target(_ verdict: UInt32, into assembler: inout FilterAssembler) -> FilterTarget {
     guard Verdict.isConditional(verdict) else { return .action(verdict) }
     let index = Int(verdict & 0xFFFF)
-    if let target = written[index] { return target }
+    if written[index] > 0 { return .place(Int(written[index]) - 1) }
     let target = assembler.check(conditionals[index], defaultAction: defaultAction)
-    written[index] = target
+    if case .place(let place) = target { written[index] = UInt32(truncatingIfNeeded: place + 1) }
     return target
   }
 }
