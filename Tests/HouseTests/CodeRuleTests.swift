@@ -26,18 +26,7 @@ import Testing
 
   /// Joined paths that are none of an image's or a container's: by file, how many lines, and why they are safe.
   static let joinedPaths: [String: (lines: Int, reason: String)] = [
-    "Sources/SkiffRuntime/Launch/LaunchPerformer+Process.swift": (
-      3, "two beneath the private procfs; the search in PATH, from inside the container's own root"
-    ),
-    "Sources/SkiffRuntime/Launch/Launcher.swift": (1, "a namespace of our own process, by a fixed name"),
-    "Sources/SkiffRuntime/Lifecycle/ContainerMaker.swift": (1, "the caller's bundle, found by the caller's rules"),
-    "Sources/SkiffRuntime/Lifecycle/ContainerRecord.swift": (2, "the kernel's own record of a process, by its number"),
-    "Sources/SkiffRuntime/Lifecycle/ContainerStateStore.swift": (
-      1, "our own state: a root of the caller's and a valid id"
-    ),
-    "Sources/SkiffRuntime/Rootfs/RootfsSource.swift": (
-      2, "beneath the descriptor of the parent directory, as overlay wants it"
-    ),
+    "Sources/SkiffRuntime/Lifecycle/ContainerRecord.swift": (2, "the kernel's own record of a process, by its number")
   ]
 
   /// A path in a root file system or an image is resolved once, beneath an anchor (CVE-2018-15664, CVE-2021-30465).

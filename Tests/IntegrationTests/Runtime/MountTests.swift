@@ -196,6 +196,22 @@ extension Integration {
       }
     }
 
+    @Test func `without a namespace the container's own groups are shown, and no others`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.add(
+          mount: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "ro"])
+
+        let told = try bundle.perform("see", "list /sys/fs/cgroup", "read /sys/fs/cgroup/pids/cgroup.procs")
+
+        #expect(told[0].namespaces.cgroup.text == hostNamespace("cgroup"))
+        guard isVersion1 else { return }
+        #expect(told[1].texts.contains("memory") && told[1].texts.contains("pids"))
+        // Its own process alone, by the number that it has inside.
+        #expect(told[2].text == "1\n")
+      }
+    }
+
     @Test func `links in the root file system lead nowhere but inside it`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour)
