@@ -1,6 +1,6 @@
 import SkiffKernel
 
-// skiff-init PROGRAM [ARGUMENT…]
+// skiff-init [--] PROGRAM [ARGUMENT…]
 //
 // The first process of a container made with --init. It starts the program as its only child of its own, passes signals on
 // to it, takes the status of every orphan that ends, and ends with the program's code.
@@ -8,7 +8,9 @@ import SkiffKernel
 // Why a container wants one: the kernel keeps signals without a handler from a namespace's first process, and gives it all
 // orphans. Most programs expect neither.
 
-let arguments = Array(CommandLine.arguments.dropFirst())
+var arguments = Array(CommandLine.arguments.dropFirst())
+// As other inits take it: what follows is the program, whatever it looks like.
+if arguments.first == "--" { arguments.removeFirst() }
 guard !arguments.isEmpty else {
   report("skiff-init: no program to run")
   ProcessControl.exit(2)

@@ -53,12 +53,14 @@ extension RootfsSource {
         try context.set(
           "lowerdir+", to: try KernelPath(try Self.show(path, in: namespace, keeping: &mapped)))
       }
-      // Upper and work directory must lie on one mount.
-      let parent = try Self.show(Self.parent(of: upper), in: namespace, keeping: &mapped)
-      guard Self.parent(of: upper) == Self.parent(of: work) else { throw .crossDevice }
-      let place = try KernelPath(parent)
-      try context.set("upperdir", to: place.appending(try KernelPath(Self.name(of: upper))))
-      try context.set("workdir", to: place.appending(try KernelPath(Self.name(of: work))))
+      // The writable side is not mapped: the kernel makes files there with the ids of the container as the host knows them. So
+      // its root must belong to the container's root.
+      if let user = uids.first(where: { $0.containerID == 0 }), let group = gids.first(where: { $0.containerID == 0 }) {
+        let top = try Descriptor.workingDirectory.open(try KernelPath(upper), [.directory, .noFollow])
+        try top.descriptor.changeOwner(userID: user.hostID, groupID: group.hostID)
+      }
+      try context.set("upperdir", to: try KernelPath(upper))
+      try context.set("workdir", to: try KernelPath(work))
       return try context.mount([])
     } catch {
       throw LaunchError("cannot make an overlay of \(lower.count) layers beneath \(upper): \(error)")
@@ -76,14 +78,6 @@ extension RootfsSource {
     let shown = tree.descriptor.path
     table.add(tree)
     return shown
-  }
-
-  private static func parent(of path: String) -> String {
-    path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-  }
-
-  private static func name(of path: String) -> String {
-    String(path.split(separator: "/").last ?? "")
   }
 
   private static func image(file: String, type: String, isReadOnly: Bool) throws(LaunchError) -> FileDescriptor {
