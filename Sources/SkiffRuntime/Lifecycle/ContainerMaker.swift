@@ -110,18 +110,20 @@ struct ContainerMaker {
       throw .failed("cannot keep the configuration of container \(record.id): \(error)")
     }
     let plan = try makePlan(spec, record, handover)
-    let resources = try open(plan, spec, record)
-    resources.streams = handover.streams
-    resources.consoleSocket = handover.console
-    if handover.console == nil { resources.consoleSocket = try connectConsole(spec, resources) }
+    let group: CgroupGroup
     do throws(CgroupError) {
       guard let cgroup = record.cgroup else { throw .noHierarchy(root: CgroupHierarchy.standardRoot) }
-      resources.setGroup(
-        try CgroupGroup.create(
-          cgroup, in: hierarchy, resources: spec.linux.resources, attachDevices: DevicePrograms.attach))
+      group = try CgroupGroup.create(
+        cgroup, in: hierarchy, resources: spec.linux.resources, attachDevices: DevicePrograms.attach)
     } catch {
       throw .failed("cannot make the container's control group: \(error)")
     }
+    // After the group was made: without a cgroup namespace its directories are among the trees that are opened.
+    let resources = try open(plan, spec, record)
+    resources.setGroup(group)
+    resources.streams = handover.streams
+    resources.consoleSocket = handover.console
+    if handover.console == nil { resources.consoleSocket = try connectConsole(spec, resources) }
     if handover.waitsAtSocket { try listen(resources, directory.descriptor) }
     var launcher: Launcher
     do throws(LaunchError) {
