@@ -48,6 +48,7 @@ extension LaunchPerformer {
     }
     let tree = try context.mount(mount.attributes)
     try tree.descriptor.attach(onto: target.descriptor)
+    if let propagation = mount.propagation { try tree.descriptor.changeMount(propagation: propagation) }
     if mount.type == "proc", processes == nil { processes = keep(tree) }
   }
 

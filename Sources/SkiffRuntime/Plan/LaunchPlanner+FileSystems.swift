@@ -45,10 +45,8 @@ extension LaunchPlanner {
     fileSystem.refusesLinks = type == "proc" || type == "sysfs"
     // A read-only /dev gets its nodes first; `sealMount` closes it.
     if Self.cleaned(target) == "/dev" { fileSystem.attributes.subtract(.readOnly) }
+    fileSystem.propagation = options.propagation
     plan.steps.append(.mount(fileSystem))
-    if let propagation = options.propagation {
-      throw LaunchError("\(keyPath) (\(target)): propagation \(propagation) has no meaning for a new \(type)")
-    }
   }
 
   private mutating func planBind(

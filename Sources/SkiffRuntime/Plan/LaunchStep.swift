@@ -70,6 +70,8 @@ package struct FileSystemMount: Equatable, Sendable {
   package var target: String
   package var attributes: MountAttributes = []
   package var parameters: [MountParameter] = []
+  /// What engines write for any mount; a new one is private without a word.
+  package var propagation: MountPropagation?
   /// The last component of the target must not be a link, and must be new or a plain directory: for procfs and sysfs,
   /// which decide about security (CVE-2019-19921, CVE-2023-27561).
   package var refusesLinks = false

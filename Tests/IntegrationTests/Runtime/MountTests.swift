@@ -124,6 +124,19 @@ extension Integration {
       }
     }
 
+    @Test func `new file systems take a word on propagation`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.add(mount: "/alone", type: "tmpfs", options: ["private", "nosuid"])
+        try bundle.add(mount: "/peer", type: "tmpfs", options: ["rshared"])
+
+        let seen = try bundle.see()
+
+        #expect(seen.mount("/alone").propagation.texts == [])
+        #expect(seen.mount("/peer").propagation.texts.contains { $0.hasPrefix("shared:") })
+      }
+    }
+
     @Test func `by default the host's own mounts are out of reach`() throws {
       try inHarbour { harbour in
         let seen = try Bundle(harbour).see(#"{"linux":{"rootfsPropagation":"rprivate"}}"#)
