@@ -81,7 +81,7 @@ import Testing
 
   @Test func `packets are as large as the host's way out allows`() throws {
     try Laboratory.host { host in
-      _ = try Outside()
+      let outside = try Outside()
       _ = try Command.run(["ip", "link", "set", "up0", "mtu", "1400"])
       try InterfaceSocket().addDefaultRoute(via: Outside.address.bytes)
 
@@ -92,6 +92,7 @@ import Testing
         return try socket.link(.container)
       }
       #expect(link?.mtu == 1400)
+      withExtendedLifetime(outside) {}
     }
   }
 

@@ -61,13 +61,16 @@ enum Laboratory {
         pthread_create(
           &identifiers[index], nil,
           {
-            Unmanaged<Work>.fromOpaque($0!).takeRetainedValue().body()
+            if let work = $0 { Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body() }
             return nil
           }, argument)
       }
       for identifier in identifiers { pthread_join(identifier, nil) }
     }
-    return try results.values.map { try $0!.get() }
+    return try results.values.map { result in
+      guard let result else { throw Trouble("a thread gave no result") }
+      return try result.get()
+    }
   }
 }
 
@@ -164,9 +167,9 @@ final class Outside {
   init() throws {
     namespace = try NetworkNamespace.make()
     var routes = try RouteSocket()
-    let name = InterfaceName("up0")!
+    guard let name = InterfaceName("up0") else { throw Trouble("up0 is no name") }
     let cable = VirtualCable(
-      name: name, masterIndex: 0, mtu: 1500, peerName: InterfaceName("eth0")!,
+      name: name, masterIndex: 0, mtu: 1500, peerName: .container,
       peerAddress: HardwareAddress(for: Self.address), peerNamespace: namespace.descriptor)
     _ = try routes.perform("lay", "the cable to the outside", [LinkMessage.makeVeth(cable)])
     let mask: [UInt8] = [255, 255, 255, 0]
