@@ -61,6 +61,17 @@ import Testing
     }
   }
 
+  @Test func `the first packet after the bridge was made is answered at once`() throws {
+    try Laboratory.host { host in
+      let container = try host.container("first")
+
+      let begin = ClockTime.monotonic().totalNanoseconds
+      #expect(try container.inside { try ping(container.endpoint.gateway) })
+
+      #expect(ClockTime.monotonic().totalNanoseconds - begin < 900_000_000)
+    }
+  }
+
   @Test func `outside, containers go by the host's address, and answers find their way back`() throws {
     try Laboratory.host { host in
       let outside = try Outside()

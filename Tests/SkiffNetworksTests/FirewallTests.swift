@@ -133,6 +133,27 @@ import Testing
     }
   }
 
+  @Test func `a running container is outside again after a repair`() throws {
+    try Laboratory.host { host in
+      let outside = try Outside()
+      let container = try host.container("first")
+      let network = try host.store.defaultNetwork()
+      let server = try outside.inside { try Datagrams(port: 7000) }
+      var socket = try NetlinkSocket(.netfilter)
+      try socket.perform(FilterMessage.batch([FilterMessage.removeTable(FilterRules.table)]))
+      _ = try Command.run(["sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"])
+      try container.inside { try Datagrams() }.send("lost", to: Outside.address, port: 7000)
+      #expect(try server.receive(milliseconds: 300) == nil)
+
+      let notices = try host.store.repair(network)
+
+      #expect(notices.count == 1)
+      try container.inside { try Datagrams() }.send("heard", to: Outside.address, port: 7000)
+      #expect(try server.receive(milliseconds: 2000)?.text == "heard")
+      #expect(try host.store.repair(network).isEmpty)
+    }
+  }
+
   @Test func `a missing rule, a missing element and a stranger's rule in the chain are noticed`() throws {
     try Laboratory.host { host in
       _ = try host.container("first")

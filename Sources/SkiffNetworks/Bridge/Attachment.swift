@@ -31,7 +31,9 @@ struct Attachment: ~Copyable {
       try lay(cable)
       try configure()
     }
+    // The bridge has its say only once a port of it operates.
     try awaitOperation(of: cable.name)
+    try awaitOperation(of: network.bridge)
   }
 
   static func inside<Result: ~Copyable>(
@@ -54,15 +56,15 @@ struct Attachment: ~Copyable {
     log.append(.layCable, since: begin)
   }
 
-  /// Waits until the bridge's end carries packets.
+  /// Waits until a link carries packets.
   ///
-  /// The kernel tells the bridge of the other end's being up only in a work of its own, and drops packets until then; the
-  /// question who has an address would be asked again no sooner than after a second. Newer kernels do that work when asked for
-  /// the link. Whatever takes longer than this is no reason to keep the container from starting.
-  private mutating func awaitOperation(of cable: InterfaceName) throws(NetworkError) {
+  /// That the other end of the cable is up, and with it the bridge, the kernel notices in a work of its own, and drops packets
+  /// until then; a question who has an address, once lost, is asked again no sooner than after a second. Newer kernels do that
+  /// work when asked for the link. Whatever takes longer than this is no reason to keep the container from starting.
+  private mutating func awaitOperation(of name: InterfaceName) throws(NetworkError) {
     let triesLimit = 100
     for attempt in 0..<triesLimit {
-      guard let link = try host.link(cable), !link.isOperating else { return }
+      guard let link = try host.link(name), !link.isOperating else { return }
       if attempt > 0 { ClockTime.sleep(milliseconds: 1) }
     }
   }

@@ -87,6 +87,16 @@ package struct NetworkStore: Sendable {
     }
   }
 
+  /// Sets right what is missing of a network's bridge, rules and forwarding, as every `attach` does: for running containers
+  /// after a firewall's reload. Gives what a person should be told.
+  package func repair(_ network: Network) throws(NetworkError) -> [String] {
+    var routes = try RouteSocket()
+    var log = StepLog()
+    var host = HostSide(of: network)
+    _ = try host.stand(&routes, log: &log)
+    return host.notices
+  }
+
   /// Takes a network's bridge and rules away; its record stays. Containers on it lose their network.
   package func takeDown(_ network: Network) throws(NetworkError) {
     try HostSide.takeDown(network)
