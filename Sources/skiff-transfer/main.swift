@@ -1,1 +1,3 @@
-print("hello")
+import SkiffTransfer
+
+TransferProgram.main(Array(CommandLine.arguments.dropFirst()))

@@ -30,15 +30,6 @@ package final class ProgressBoard: Sendable {
     self.output = output
   }
 
-  /// Bars on a terminal, lines elsewhere, nothing when `quiet`.
-  package convenience init(quiet: Bool) {
-    if quiet {
-      self.init(style: .silent)
-    } else {
-      self.init(style: Descriptor.standardError.isTerminal ? .bars : .lines)
-    }
-  }
-
   /// Adds a row at the bottom and gives its number.
   package func add(_ row: LayerProgress) -> Int {
     board.withLock { board in

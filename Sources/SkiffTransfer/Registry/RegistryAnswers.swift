@@ -20,7 +20,7 @@ enum RegistryAnswers {
     return token
   }
 
-  private static func parsed(_ bytes: [UInt8]) -> JSONValue? {
+  static func parsed(_ bytes: [UInt8]) -> JSONValue? {
     do throws(JSONError) {
       return try JSONValue.parse(bytes)
     } catch {

@@ -1,0 +1,279 @@
+package import SkiffImages
+package import SkiffSpec
+
+/// What the program `skiff-transfer` was asked to do.
+package enum TransferCommand: Sendable {
+  case pull(ImageReference)
+  case load(path: String)
+  case save(images: [String], format: ImageSave.Format, target: ImageSave.Target)
+  case importTree(source: String, reference: ImageReference?, changes: [ImageChange], message: String?)
+  case help
+  case version
+
+  /// What could not be done, for the start of a report: `pull busybox`.
+  package var act: String {
+    switch self {
+    case .pull(let reference): "pull \(reference.familiar)"
+    case .load(let path): path == "-" ? "load from standard input" : "load \(path)"
+    case .save(let images, _, _): "save \(images.joined(separator: " "))"
+    case .importTree(let source, _, _, _): source == "-" ? "import from standard input" : "import \(source)"
+    case .help, .version: "help"
+    }
+  }
+}
+
+/// The command line, taken apart.
+package struct TransferArguments: Sendable {
+  package var command: TransferCommand
+  package var root = "/var/lib/skiff"
+  package var storageDriver: StorageDriver?
+  package var platform: Platform?
+  package var isQuiet = false
+  package var registry = RegistryOptions()
+
+  /// Why a command line makes no sense.
+  package struct Mistake: Error, Equatable, Sendable {
+    package let words: String
+  }
+
+  package static let usage = """
+    usage: skiff-transfer pull   [OPTIONS] IMAGE
+           skiff-transfer load   [OPTIONS] [-i FILE]
+           skiff-transfer save   [OPTIONS] [-o FILE] [--format docker-archive|oci-archive] IMAGE…
+           skiff-transfer import [OPTIONS] [-c CHANGE]… [-m MESSAGE] FILE|DIRECTORY|- [IMAGE]
+
+    Moves images between registries, archives and skiff's store; skiff runs it where it is needed.
+
+      --root DIR               the store (/var/lib/skiff)
+      --storage-driver DRIVER  overlay, btrfs or copy; a store keeps the one that it was made with
+      --platform OS/ARCH       the platform to choose, or to say of an import
+      -q, --quiet              print the result only
+      --insecure               pull: plain http and any certificate will do (the same as --tls-verify=false)
+      --cert-dir DIR           pull: where certificates of single registries are (/etc/containers/certs.d, /etc/docker/certs.d)
+      --connect-timeout SEC    pull: how long a connection may take (30)
+      --stall-timeout SEC      pull: how long a server may be silent (30)
+      --retries N              pull: how often a failure that may pass is tried again (4)
+
+    """
+}
+
+/// Reads options that may stand anywhere before `--`: `--name value`, `--name=value`, `-nvalue`, `-n value`.
+struct OptionReader {
+  private var words: ArraySlice<String>
+  private(set) var operands: [String] = []
+
+  init(_ words: ArraySlice<String>) {
+    self.words = words
+  }
+
+  struct Option {
+    let name: String
+    /// What stood behind the equals sign.
+    let attached: String?
+  }
+
+  /// The next option; operands on the way are collected.
+  mutating func next() -> Option? {
+    while let word = words.popFirst() {
+      if word == "--" {
+        operands += words
+        words = []
+        return nil
+      }
+      if word.hasPrefix("--") {
+        let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return Option(name: String(parts[0]), attached: parts.count > 1 ? String(parts[1]) : nil)
+      }
+      if word.hasPrefix("-"), word.count > 1 {
+        var attached = word.dropFirst(2)
+        if attached.hasPrefix("=") { attached = attached.dropFirst() }
+        return Option(name: String(word.prefix(2)), attached: word.count > 2 ? String(attached) : nil)
+      }
+      operands.append(word)
+    }
+    return nil
+  }
+
+  mutating func value(of option: Option) throws(TransferArguments.Mistake) -> String {
+    if let attached = option.attached { return attached }
+    guard let next = words.popFirst() else {
+      throw TransferArguments.Mistake(words: "option \(option.name) needs a value")
+    }
+    return next
+  }
+
+  func flag(_ option: Option) throws(TransferArguments.Mistake) -> Bool {
+    switch option.attached {
+    case nil, "true", "1": true
+    case "false", "0": false
+    default:
+      throw TransferArguments.Mistake(words: "option \(option.name) is true or false, not \(option.attached ?? "")")
+    }
+  }
+}
+
+extension TransferArguments {
+  /// What belongs to one command only.
+  private struct Details {
+    var input: String?
+    var output: String?
+    var format = ImageSave.Format.dockerArchive
+    var changes: [ImageChange] = []
+    var message: String?
+  }
+
+  /// Reads the words after the program's name.
+  package init(parsing words: [String]) throws(Mistake) {
+    guard let verb = words.first else { throw Mistake(words: "no command was given") }
+    command = .help
+    if ["help", "-h", "--help"].contains(verb) { return }
+    if verb == "--version" || verb == "version" {
+      command = .version
+      return
+    }
+    guard ["pull", "load", "save", "import"].contains(verb) else { throw Mistake(words: "unknown command \(verb)") }
+    var details = Details()
+    var reader = OptionReader(words.dropFirst())
+    while let option = reader.next() {
+      if option.name == "--help" || option.name == "-h" { return }
+      if try takeCommon(option, &reader) { continue }
+      let isKnown =
+        switch verb {
+        case "pull": try takePull(option, &reader)
+        case "load": try Self.takeLoad(option, &reader, &details)
+        case "save": try Self.takeSave(option, &reader, &details)
+        default: try Self.takeImport(option, &reader, &details)
+        }
+      guard isKnown else { throw Mistake(words: "unknown option \(option.name) of \(verb)") }
+    }
+    command = try Self.command(verb, reader.operands, details)
+  }
+
+  private mutating func takeCommon(
+    _ option: OptionReader.Option, _ reader: inout OptionReader
+  ) throws(Mistake) -> Bool {
+    switch option.name {
+    case "--root":
+      root = try reader.value(of: option)
+      guard !root.isEmpty else { throw Mistake(words: "option --root needs a directory") }
+    case "--quiet", "-q":
+      isQuiet = try reader.flag(option)
+    case "--platform":
+      let text = try reader.value(of: option)
+      platform = try Self.reading { () throws(FormatError) in try Platform(parsing: text) }
+    case "--storage-driver":
+      let name = try reader.value(of: option)
+      guard let driver = StorageDriver(rawValue: name) else {
+        let known = StorageDriver.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Mistake(words: "unknown storage driver \(name): known are \(known)")
+      }
+      storageDriver = driver
+    default:
+      return false
+    }
+    return true
+  }
+
+  private mutating func takePull(
+    _ option: OptionReader.Option, _ reader: inout OptionReader
+  ) throws(Mistake) -> Bool {
+    switch option.name {
+    case "--insecure": registry.isInsecure = try reader.flag(option)
+    case "--tls-verify": registry.isInsecure = try !reader.flag(option)
+    case "--cert-dir": registry.certificateDirectories = [try reader.value(of: option)]
+    case "--connect-timeout": registry.timeouts.connectSeconds = try Self.number(option, &reader, 1...3600)
+    case "--stall-timeout": registry.timeouts.stallSeconds = try Self.number(option, &reader, 1...3600)
+    case "--retries": registry.tries = try Self.number(option, &reader, 0...100) + 1
+    default: return false
+    }
+    return true
+  }
+
+  private static func takeLoad(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ details: inout Details
+  ) throws(Mistake) -> Bool {
+    guard option.name == "-i" || option.name == "--input" else { return false }
+    details.input = try reader.value(of: option)
+    return true
+  }
+
+  private static func takeSave(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ details: inout Details
+  ) throws(Mistake) -> Bool {
+    switch option.name {
+    case "-o", "--output": details.output = try reader.value(of: option)
+    case "--format":
+      let name = try reader.value(of: option)
+      guard let format = ImageSave.Format(rawValue: name) else {
+        throw Mistake(words: "unknown format \(name): known are docker-archive and oci-archive")
+      }
+      details.format = format
+    default: return false
+    }
+    return true
+  }
+
+  private static func takeImport(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ details: inout Details
+  ) throws(Mistake) -> Bool {
+    switch option.name {
+    case "-c", "--change":
+      let text = try reader.value(of: option)
+      do throws(TransferError) {
+        details.changes.append(try ImageChange(parsing: text))
+      } catch {
+        throw Mistake(words: "\(error)")
+      }
+    case "-m", "--message": details.message = try reader.value(of: option)
+    default: return false
+    }
+    return true
+  }
+
+  private static func command(
+    _ verb: String, _ operands: [String], _ details: Details
+  ) throws(Mistake) -> TransferCommand {
+    switch verb {
+    case "pull":
+      guard operands.count == 1 else { throw Mistake(words: "pull takes one image") }
+      return .pull(try reference(operands[0]))
+    case "load":
+      guard operands.isEmpty else { throw Mistake(words: "load takes no operand: the archive is named with -i") }
+      return .load(path: details.input ?? "-")
+    case "save":
+      guard !operands.isEmpty else { throw Mistake(words: "save takes one image or more") }
+      let target = details.output.flatMap { $0 == "-" ? nil : ImageSave.Target.file($0) } ?? .standardOutput
+      return .save(images: operands, format: details.format, target: target)
+    default:
+      guard (1...2).contains(operands.count) else {
+        throw Mistake(words: "import takes an archive or a directory, and the name of the image")
+      }
+      return .importTree(
+        source: operands[0], reference: operands.count > 1 ? try reference(operands[1]) : nil,
+        changes: details.changes, message: details.message)
+    }
+  }
+
+  private static func reference(_ text: String) throws(Mistake) -> ImageReference {
+    try reading { () throws(FormatError) in try ImageReference(parsing: text) }
+  }
+
+  private static func number(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ range: ClosedRange<Int>
+  ) throws(Mistake) -> Int {
+    let text = try reader.value(of: option)
+    guard let number = Int(text), range.contains(number) else {
+      throw Mistake(
+        words: "option \(option.name) takes a number from \(range.lowerBound) to \(range.upperBound), not \(text)")
+    }
+    return number
+  }
+
+  private static func reading<Value>(_ body: () throws(FormatError) -> Value) throws(Mistake) -> Value {
+    do throws(FormatError) {
+      return try body()
+    } catch {
+      throw Mistake(words: error.message)
+    }
+  }
+}
