@@ -1,3 +1,5 @@
+import SkiffSpec
+
 /// Something that the container sees at a path of its own (`--volume`, `--mount`, `--tmpfs`).
 public struct MountRequest: Equatable, Sendable {
   public enum Source: Equatable, Sendable {
@@ -225,7 +227,7 @@ private struct MountFields {
 enum VolumeName {
   /// Letters, digits, `_`, `.` and `-`, the first a letter or a digit, at most 255: a name is one component of a path.
   static func isValid(_ name: String) -> Bool {
-    ObjectName.isValid(name)
+    (try? ObjectName(name, kind: "volume")) != nil
   }
 
   static func check(_ name: String, option: String) throws(EngineError) {
@@ -233,26 +235,6 @@ enum VolumeName {
       throw .invalidOption(
         name: option, value: name,
         reason: "a volume's name has letters, digits, _ . and -; the path of a directory starts with / or ./")
-    }
-  }
-}
-
-/// The names that people give to containers and volumes.
-enum ObjectName {
-  static func isValid(_ name: String) -> Bool {
-    let bytes = Array(name.utf8)
-    guard (1...255).contains(bytes.count), let first = bytes.first, isLetterOrDigit(first) else { return false }
-    return bytes.allSatisfy {
-      isLetterOrDigit($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
-    }
-  }
-
-  private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    default: false
     }
   }
 }

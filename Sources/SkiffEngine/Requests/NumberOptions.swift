@@ -1,22 +1,14 @@
+import SkiffSpec
+
 /// Reads the numbers that options carry: sizes, CPU counts, durations.
 public enum NumberOption {
   /// Bytes: `512`, `64k`, `500m`, `1.5g`, `2gb`, `10KiB`; units are powers of 1024.
   public static func bytes(_ text: String) -> Int64? {
-    let lowered = text.lowercased()
-    var number = Substring(lowered)
-    for suffix in ["ib", "b"] where number.hasSuffix(suffix) {
-      number = number.dropLast(suffix.count)
-      break
+    do throws(FormatError) {
+      return try ByteSize(parsing: text).bytes
+    } catch {
+      return nil
     }
-    var shift: Int64 = 0
-    if let unit = number.last, let index = "kmgtp".firstIndex(of: unit) {
-      shift = 10 * Int64("kmgtp".distance(from: "kmgtp".startIndex, to: index) + 1)
-      number = number.dropLast()
-    }
-    guard let value = decimal(number, places: 3) else { return nil }
-    // Three places of the fraction are kept, so that 1.5g is exact.
-    let (scaled, overflowed) = value.multipliedReportingOverflow(by: 1 << shift)
-    return overflowed ? nil : scaled / 1000
   }
 
   /// CPUs as billionths: `0.5`, `2`.

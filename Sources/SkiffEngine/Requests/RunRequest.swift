@@ -93,6 +93,35 @@ public struct SecurityRequest: Equatable, Sendable {
   public var systemPathsAreUnconfined = false
 
   public init() {}
+
+  /// Reads one `--security-opt`: `no-new-privileges[=BOOL]`, `seccomp=…`, `apparmor=…`, `systempaths=unconfined`, `label=disable`;
+  /// a colon will do for the equals sign.
+  public mutating func take(_ text: String) throws(EngineError) {
+    func refuse(_ reason: String) -> EngineError {
+      .invalidOption(name: "--security-opt", value: text, reason: reason)
+    }
+    let mark = text.firstIndex { $0 == "=" || $0 == ":" }
+    let key = String(text[..<(mark ?? text.endIndex)])
+    let value = mark.map { String(text[text.index(after: $0)...]) }
+    switch key {
+    case "no-new-privileges":
+      guard let flag = value.map(NumberOption.boolean) ?? true else { throw refuse("it is true or false") }
+      noNewPrivileges = flag
+    case "seccomp":
+      guard let value, !value.isEmpty else { throw refuse("it is unconfined, or the path of a profile") }
+      seccomp = value
+    case "apparmor":
+      guard let value, !value.isEmpty else { throw refuse("it is unconfined, or the name of a profile") }
+      apparmor = value
+    case "systempaths":
+      guard value == "unconfined" else { throw refuse("only systempaths=unconfined is known") }
+      systemPathsAreUnconfined = true
+    case "label":
+      // Nothing is labelled anyway.
+      guard value == "disable" else { throw .notBuilt("--security-opt \(text): labels of SELinux") }
+    default: throw refuse("the options are no-new-privileges, seccomp, apparmor, systempaths and label")
+    }
+  }
 }
 
 /// Limits on what a container uses; nil leaves a thing unlimited, or at its default.

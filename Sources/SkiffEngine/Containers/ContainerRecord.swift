@@ -1,0 +1,163 @@
+import SkiffSpec
+
+/// Where the root file system of a container comes from, as the monitor is told.
+package enum RootfsRecord: Equatable, Sendable {
+  /// A directory, used as it is.
+  case directory(path: String)
+  /// Layers, the top one first, under a writable directory.
+  case overlay(lower: [String], upper: String, work: String)
+  /// A file that holds a file system.
+  case image(file: String, type: String)
+
+  package var document: JSONValue {
+    switch self {
+    case .directory(let path): ["kind": "directory", "path": .string(path)]
+    case .overlay(let lower, let upper, let work):
+      ["kind": "overlay", "lower": JSONValue(lower), "upper": .string(upper), "work": .string(work)]
+    case .image(let file, let type): ["kind": "image", "file": .string(file), "type": .string(type)]
+    }
+  }
+}
+
+extension RootfsRecord: RecordValue {
+  var recorded: JSONValue { document }
+
+  init?(recorded: JSONValue) {
+    switch recorded["kind"]?.string {
+    case "directory":
+      guard let path = recorded["path"]?.string else { return nil }
+      self = .directory(path: path)
+    case "overlay":
+      guard let lower = recorded["lower"].flatMap([String].init(recorded:)), let upper = recorded["upper"]?.string,
+        let work = recorded["work"]?.string
+      else { return nil }
+      self = .overlay(lower: lower, upper: upper, work: work)
+    case "image":
+      guard let file = recorded["file"]?.string, let type = recorded["type"]?.string else { return nil }
+      self = .image(file: file, type: type)
+    default: return nil
+    }
+  }
+}
+
+/// A mount of a container as it was made: what was asked, and where it leads on the host.
+package struct MountRecord: Equatable, Sendable {
+  package var request = MountRequest(source: .tmpfs, destination: "")
+  /// Nil for a tmpfs.
+  package var hostPath: String?
+  /// The volume's name, for a volume.
+  package var volume: String?
+  /// Whether the volume was made for this container alone.
+  package var isAnonymous = false
+
+  package init() {}
+}
+
+extension MountRecord: FieldRecord, RecordValue {
+  static let fields: [RecordField<MountRecord>] = [
+    RecordField("request", \.request),
+    RecordField("hostPath", \.hostPath),
+    RecordField("volume", \.volume),
+    RecordField("isAnonymous", \.isAnonymous),
+  ]
+}
+
+/// What container.json holds: what a container is, for as long as it exists. Nothing in it changes by running.
+package struct ContainerRecord: Equatable, Sendable {
+  package var id = ""
+  package var name = ""
+  /// RFC 3339.
+  package var created = ""
+  /// The image's id (the digest of its configuration); empty for a root file system of the caller's.
+  package var imageID = ""
+  /// The image as it was named.
+  package var imageName = ""
+  /// The chain ids of the layers that it stands on, the lowest first.
+  package var layers: [String] = []
+  /// The whole command line: entry point and arguments.
+  package var command: [String] = []
+  /// What the image says of the containers made of it, as far as inspection shows it.
+  package var environment: [String] = []
+  package var workingDirectory = "/"
+  package var user = ""
+  /// The image's labels with the caller's over them.
+  package var labels: [String: String] = [:]
+  package var stopSignal = ""
+  package var hostname = ""
+  package var rootfs = RootfsRecord.directory(path: "/")
+  package var mounts: [MountRecord] = []
+  /// The number of the range of ids that belongs to this container's user namespace.
+  package var idRange: UInt32?
+  package var request = RunRequest()
+
+  package init() {}
+}
+
+extension ContainerRecord: FieldRecord {
+  static let fields: [RecordField<ContainerRecord>] = [
+    RecordField("id", \.id),
+    RecordField("name", \.name),
+    RecordField("created", \.created),
+    RecordField("imageID", \.imageID),
+    RecordField("imageName", \.imageName),
+    RecordField("layers", \.layers),
+    RecordField("command", \.command),
+    RecordField("environment", \.environment),
+    RecordField("workingDirectory", \.workingDirectory),
+    RecordField("user", \.user),
+    RecordField("labels", \.labels),
+    RecordField("stopSignal", \.stopSignal),
+    RecordField("hostname", \.hostname),
+    RecordField("rootfs", \.rootfs),
+    RecordField("mounts", \.mounts),
+    RecordField("idRange", \.idRange),
+    RecordField("request", \.request),
+  ]
+
+  /// The bytes of container.json.
+  package func serialized() -> [UInt8] {
+    document().serialized()
+  }
+
+  /// Reads container.json; nil where it is not one.
+  package static func parse(_ bytes: [UInt8]) -> ContainerRecord? {
+    do throws(JSONError) {
+      return ContainerRecord(document: try JSONValue.parse(bytes))
+    } catch {
+      return nil
+    }
+  }
+}
+
+extension RunRequest: RecordValue {}
+
+/// What exit.json holds: how a run of a container ended.
+package struct ExitRecord: Equatable, Sendable {
+  package var exitCode: Int32 = 0
+  package var oomKilled = false
+  /// RFC 3339.
+  package var startedAt = ""
+  package var finishedAt = ""
+  package var error = ""
+
+  package init() {}
+}
+
+extension ExitRecord: FieldRecord {
+  static let fields: [RecordField<ExitRecord>] = [
+    RecordField("exitCode", \.exitCode),
+    RecordField("oomKilled", \.oomKilled),
+    RecordField("startedAt", \.startedAt),
+    RecordField("finishedAt", \.finishedAt),
+    RecordField("error", \.error),
+  ]
+
+  /// Reads exit.json; nil where it is not one.
+  package static func parse(_ bytes: [UInt8]) -> ExitRecord? {
+    do throws(JSONError) {
+      return ExitRecord(document: try JSONValue.parse(bytes))
+    } catch {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import SkiffKernel
+
+// Images come and go by a program of their own: the HTTP and TLS code is not in every command, and can run with fewer rights.
+extension Engine {
+  /// Fetches an image from its registry. Progress goes to standard error; the result, too, with `outputIsError`.
+  public func pull(
+    _ name: String, platform: String?, isQuiet: Bool, options: [String] = [], outputIsError: Bool = false
+  ) throws(EngineError) {
+    var arguments = ["pull"] + storeOptions + options
+    if let platform { arguments += ["--platform", platform] }
+    if isQuiet { arguments.append("--quiet") }
+    try transfer(arguments + ["--", name], outputIsError: outputIsError)
+  }
+
+  /// Runs the transfer program with these words behind its options for the store; it shares this program's streams.
+  public func transfer(verb: String, _ words: [String]) throws(EngineError) {
+    try transfer([verb] + storeOptions + words, outputIsError: false)
+  }
+
+  private var storeOptions: [String] {
+    var options = ["--root", configuration.root]
+    if let driver = configuration.storageDriver { options += ["--storage-driver", driver] }
+    return options
+  }
+
+  private func transfer(_ arguments: [String], outputIsError: Bool) throws(EngineError) {
+    let path = configuration.transferProgram
+    let status = try naming("run", path) { () throws(Errno) in
+      let program = try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly])
+      var request = SpawnRequest(arguments: ["skiff-transfer"] + arguments, environment: ProcessEnvironment.all())
+      if outputIsError { request.files = [(.standardError, 1)] }
+      // The terminal's interrupt reaches both: this program lives on to tell how the other ended.
+      let interrupts: SignalSet = [SignalSet(signal: Signal.interrupt), SignalSet(signal: Signal.quit)]
+      let mask = try Signal.setMask(interrupts)
+      defer { do throws(Errno) { try Signal.setMask(mask) } catch {} }
+      let process = try spawn(program.descriptor, request)
+      try process.confirmStarted()
+      return try process.wait()
+    }
+    guard status.shellCode == 0 else { throw .helperFailed(exitCode: status.shellCode) }
+  }
+}

@@ -1,0 +1,217 @@
+import SkiffKernel
+import SkiffSpec
+
+extension Engine {
+  /// All that is known of a container, in the shape that Docker's API gives it.
+  public func inspect(_ text: String) throws(EngineError) -> JSONValue {
+    let id = try containers.find(text)
+    let directory = try containers.open(id: id)
+    let record = try directory.record()
+    let state = try state(of: directory)
+    var document = JSONObject()
+    document["Id"] = .string(id)
+    document["Created"] = .string(record.created)
+    document["Path"] = .string(record.command.first ?? "")
+    document["Args"] = JSONValue(Array(record.command.dropFirst()))
+    document["State"] = Self.document(state)
+    document["Image"] = .string(record.imageID)
+    document["ResolvConfPath"] = .string("\(directory.path)/resolv.conf")
+    document["HostnamePath"] = .string("\(directory.path)/hostname")
+    document["HostsPath"] = .string("\(directory.path)/hosts")
+    document["LogPath"] = .string(record.request.logDriver == .none ? "" : "\(directory.path)/container.log")
+    document["Name"] = .string("/" + record.name)
+    document["RestartCount"] = 0
+    document["Driver"] = .string(Self.driverName(record.rootfs))
+    document["Platform"] = "linux"
+    document["GraphDriver"] = ["Name": .string(Self.driverName(record.rootfs)), "Data": record.rootfs.document]
+    document["Mounts"] = .array(record.mounts.map(Self.document))
+    document["Config"] = Self.configuration(record)
+    document["HostConfig"] = Self.hostConfiguration(record)
+    document["NetworkSettings"] = try networkSettings(directory, record, isRunning: state.processID != nil)
+    return .object(document)
+  }
+
+  private static func driverName(_ rootfs: RootfsRecord) -> String {
+    switch rootfs {
+    case .overlay: "overlay"
+    case .directory: "directory"
+    case .image: "image"
+    }
+  }
+
+  private static func document(_ state: ContainerState) -> JSONValue {
+    var document = JSONObject()
+    document["Status"] = .string(state.status.word)
+    document["Running"] = .bool(state.status == .running)
+    document["Paused"] = false
+    document["Restarting"] = false
+    document["OOMKilled"] = .bool(state.exit?.oomKilled ?? false)
+    document["Dead"] = .bool(state.status == .dead)
+    document["Pid"] = JSONValue(state.processID ?? 0)
+    document["ExitCode"] = JSONValue(state.exit?.exitCode ?? (state.status == .dead ? 255 : 0))
+    document["Error"] = .string(state.exit?.error ?? "")
+    document["StartedAt"] = .string(state.startedAt ?? Timestamp.never.text)
+    document["FinishedAt"] = .string(state.exit?.finishedAt ?? Timestamp.never.text)
+    return .object(document)
+  }
+
+  private static func document(_ mount: MountRecord) -> JSONValue {
+    var document = JSONObject()
+    switch mount.request.source {
+    case .bind: document["Type"] = "bind"
+    case .volume:
+      document["Type"] = "volume"
+      document["Name"] = JSONValue(mount.volume)
+      document["Driver"] = "local"
+    case .tmpfs: document["Type"] = "tmpfs"
+    }
+    document["Source"] = .string(mount.hostPath ?? "")
+    document["Destination"] = .string(mount.request.destination)
+    document["Mode"] = .string(mount.request.options.joined(separator: ","))
+    document["RW"] = .bool(!mount.request.isReadOnly)
+    document["Propagation"] = .string(mount.request.propagation ?? (mount.hostPath == nil ? "" : "rprivate"))
+    return .object(document)
+  }
+
+  private static func configuration(_ record: ContainerRecord) -> JSONValue {
+    let request = record.request
+    var document = JSONObject()
+    document["Hostname"] = .string(record.hostname)
+    document["Domainname"] = .string(request.domainname ?? "")
+    document["User"] = .string(record.user)
+    document["AttachStdin"] = .bool(request.isInteractive)
+    document["AttachStdout"] = true
+    document["AttachStderr"] = true
+    document["Tty"] = .bool(request.hasTerminal)
+    document["OpenStdin"] = .bool(request.isInteractive)
+    document["StdinOnce"] = .bool(request.isInteractive)
+    document["Env"] = JSONValue(record.environment)
+    document["Cmd"] = JSONValue(request.command.isEmpty && request.entrypoint == nil ? record.command : request.command)
+    document["Image"] = .string(record.imageName)
+    document["Volumes"] = .null
+    document["WorkingDir"] = .string(record.workingDirectory)
+    document["Entrypoint"] = request.entrypoint.map { JSONValue($0) } ?? .null
+    document["Labels"] = JSONValue(record.labels)
+    document["Annotations"] = JSONValue(request.annotations)
+    document["StopSignal"] = .string(record.stopSignal)
+    document["StopTimeout"] = request.stopTimeoutSeconds.map { .integer($0) } ?? .null
+    return .object(document)
+  }
+
+  private func networkSettings(
+    _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, isRunning: Bool
+  ) throws(EngineError) -> JSONValue {
+    var endpoint = JSONObject()
+    if isRunning, let bytes = try directory.content(ContainerDirectory.File.network) {
+      do throws(JSONError) {
+        endpoint = try JSONValue.parse(bytes).object ?? JSONObject()
+      } catch {
+        throw .damaged(thing: "\(directory.path)/network.json", reason: "\(error)")
+      }
+    }
+    var document = JSONObject()
+    let names = ["IPAddress", "IPPrefixLen", "Gateway", "MacAddress"]
+    for name in names { document[name] = endpoint[name] ?? (name == "IPPrefixLen" ? 0 : "") }
+    document["Ports"] = [:]
+    if let processID = try runningProcess(directory.id) {
+      document["SandboxKey"] = .string("/proc/\(processID)/ns/net")
+    } else {
+      document["SandboxKey"] = ""
+    }
+    document["Networks"] = .object(JSONObject([(record.request.network.text, .object(endpoint))]))
+    return .object(document)
+  }
+}
+
+// What was asked of the host.
+extension Engine {
+  private static func hostConfiguration(_ record: ContainerRecord) -> JSONValue {
+    let request = record.request
+    var document = JSONObject()
+    document["Binds"] = JSONValue(
+      record.mounts.compactMap { mount -> String? in
+        guard let path = mount.volume ?? mount.hostPath, !mount.isAnonymous else { return nil }
+        return "\(path):\(mount.request.destination)" + (mount.request.isReadOnly ? ":ro" : "")
+      })
+    document["LogConfig"] = ["Type": .string(request.logDriver.rawValue), "Config": [:]]
+    document["NetworkMode"] = .string(request.network.text)
+    document["PortBindings"] = [:]
+    document["RestartPolicy"] = ["Name": "no", "MaximumRetryCount": 0]
+    document["AutoRemove"] = .bool(request.removesItself)
+    document["CapAdd"] = JSONValue(request.addedCapabilities)
+    document["CapDrop"] = JSONValue(request.droppedCapabilities)
+    document["CgroupnsMode"] = .string(request.cgroupNamespace.text)
+    document["Dns"] = JSONValue(request.dnsServers)
+    document["DnsOptions"] = JSONValue(request.dnsOptions)
+    document["DnsSearch"] = JSONValue(request.dnsSearch)
+    document["ExtraHosts"] = JSONValue(request.extraHosts)
+    document["GroupAdd"] = JSONValue(request.additionalGroups)
+    document["IpcMode"] = .string(request.ipcNamespace.text)
+    document["PidMode"] = .string(request.pidNamespace == .private ? "" : request.pidNamespace.text)
+    document["UTSMode"] = .string(request.utsNamespace == .private ? "" : request.utsNamespace.text)
+    document["UsernsMode"] = .string(request.userNamespace == .host ? "" : request.userNamespace.text)
+    document["Privileged"] = .bool(request.isPrivileged)
+    document["ReadonlyRootfs"] = .bool(request.isReadOnly)
+    document["SecurityOpt"] = JSONValue(securityOptions(request.security))
+    document["ShmSize"] = .integer(request.shmSizeBytes ?? ContainerDefaults.shmSizeBytes)
+    document["Sysctls"] = JSONValue(request.sysctls)
+    document["Runtime"] = "skiff-runtime"
+    document["Init"] = .bool(request.usesInit)
+    document["OomScoreAdj"] = JSONValue(request.oomScoreAdjustment ?? 0)
+    document["CgroupParent"] = .string(request.cgroupParent ?? "")
+    document["Tmpfs"] = JSONValue(tmpfs(record.mounts))
+    document["Devices"] = .array(
+      request.devices.map {
+        [
+          "PathOnHost": .string($0.hostPath), "PathInContainer": .string($0.containerPath),
+          "CgroupPermissions": .string($0.access),
+        ]
+      })
+    document["DeviceCgroupRules"] = JSONValue(request.deviceRules.map(\.text))
+    document["Ulimits"] = .array(
+      request.resourceLimits.map {
+        ["Name": .string($0.name), "Soft": limit($0.soft), "Hard": limit($0.hard)]
+      })
+    for member in resources(request.resources).members { document[member.key] = member.value }
+    return .object(document)
+  }
+
+  private static func limit(_ value: UInt64) -> JSONValue {
+    value == .max ? -1 : JSONValue(value)
+  }
+
+  private static func tmpfs(_ mounts: [MountRecord]) -> [String: String] {
+    var entries: [String: String] = [:]
+    for mount in mounts where mount.request.source == .tmpfs {
+      entries[mount.request.destination] = mount.request.options.joined(separator: ",")
+    }
+    return entries
+  }
+
+  private static func securityOptions(_ security: SecurityRequest) -> [String] {
+    var options: [String] = []
+    if let forbids = security.noNewPrivileges { options.append("no-new-privileges=\(forbids)") }
+    if let seccomp = security.seccomp { options.append("seccomp=\(seccomp)") }
+    if let apparmor = security.apparmor { options.append("apparmor=\(apparmor)") }
+    if security.systemPathsAreUnconfined { options.append("systempaths=unconfined") }
+    return options
+  }
+
+  private static func resources(_ request: ResourceRequest) -> JSONObject {
+    var document = JSONObject()
+    document["Memory"] = .integer(request.memoryBytes ?? 0)
+    document["MemorySwap"] = .integer(request.memorySwapBytes ?? 0)
+    document["MemoryReservation"] = .integer(request.memoryReservationBytes ?? 0)
+    document["MemorySwappiness"] = request.memorySwappiness.map { JSONValue($0) } ?? .null
+    document["OomKillDisable"] = .bool(request.oomKillIsDisabled)
+    document["NanoCpus"] = .integer(request.nanoCPUs ?? 0)
+    document["CpuShares"] = JSONValue(request.cpuShares ?? 0)
+    document["CpuPeriod"] = JSONValue(request.cpuPeriod ?? 0)
+    document["CpuQuota"] = .integer(request.cpuQuota ?? 0)
+    document["CpusetCpus"] = .string(request.cpusetCPUs ?? "")
+    document["CpusetMems"] = .string(request.cpusetMemoryNodes ?? "")
+    document["PidsLimit"] = .integer(request.pidsLimit ?? ContainerDefaults.pidsLimit)
+    document["BlkioWeight"] = JSONValue(request.blockIOWeight ?? 0)
+    return document
+  }
+}

@@ -1,0 +1,346 @@
+import SkiffImages
+import SkiffKernel
+import SkiffNetworks
+import SkiffSpec
+
+/// When an image is fetched from its registry.
+public enum PullPolicy: String, Equatable, Sendable, CaseIterable {
+  case missing
+  case always
+  case never
+}
+
+/// A container that was made and not started yet.
+public struct CreatedContainer: Equatable, Sendable {
+  public var id: String
+  public var name: String
+  /// What a person should know although it went well.
+  public var warnings: [String] = []
+}
+
+extension Engine {
+  /// Makes a container: its writable tree, its volumes, its files and its specification. Whatever fails, nothing is left.
+  public func create(_ request: RunRequest, pull: PullPolicy = .missing) throws(EngineError) -> CreatedContainer {
+    var creation = try ContainerCreation(engine: self, request: request, pull: pull, explains: false)
+    return try creation.perform()
+  }
+}
+
+/// The making of one container.
+struct ContainerCreation: ~Copyable {
+  private let engine: Engine
+  private let request: RunRequest
+  private let image: ResolvedImage?
+  /// Keeps the image from being swept until the container's record refers to it.
+  private let hold: StoreHold?
+  let directory: ContainerDirectory
+  private var record = ContainerRecord()
+  private var warnings: [String] = []
+  var consoleSize: RuntimeSpec.ConsoleSize?
+  /// What was done, where that was asked for.
+  private(set) var log: StorageLog
+  /// The record of the container, once it exists.
+  var finished: ContainerRecord { record }
+
+  /// Finds the image, fetching it where the policy says so, and makes the container's directory.
+  init(engine: Engine, request: RunRequest, pull: PullPolicy, explains: Bool) throws(EngineError) {
+    var log = StorageLog(isKept: explains)
+    var image: ResolvedImage?
+    var began = log.now()
+    let hold: StoreHold?
+    if request.rootfs == nil {
+      let found = try engine.resolveImage(request.image, platform: request.platform, pull: pull)
+      log.found(found, since: began)
+      hold = try found.hold()
+      image = found
+    } else {
+      hold = nil
+    }
+    began = log.now()
+    let directory = try engine.containers.make()
+    log.madeDirectory(directory.path, since: began)
+    self.engine = engine
+    self.request = request
+    self.image = image
+    self.hold = hold
+    self.directory = directory
+    self.log = log
+  }
+
+  /// Removes a container that was made and is not wanted after all.
+  func discard() {
+    do throws(EngineError) {
+      try engine.remove(directory, record, withVolumes: true)
+    } catch {
+      // The error that led here tells more; the next sweep tries again.
+    }
+  }
+
+  mutating func perform() throws(EngineError) -> CreatedContainer {
+    var undo = Undo(engine: engine, id: directory.id, path: directory.path)
+    do throws(EngineError) {
+      try make(&undo)
+    } catch {
+      undo.perform()
+      engine.containers.discard(directory, name: record.name.isEmpty ? nil : record.name)
+      throw error
+    }
+    return CreatedContainer(id: directory.id, name: record.name, warnings: warnings)
+  }
+
+  private mutating func make(_ undo: inout Undo) throws(EngineError) {
+    record.id = directory.id
+    record.created = "\(Timestamp.now())"
+    record.request = request
+    record.imageID = image?.id ?? ""
+    record.layers = image?.chainIDs.map(\.text) ?? []
+    record.imageName = request.rootfs ?? request.image
+    var began = log.now()
+    record.name = try engine.containers.takeName(request.name, for: directory.id)
+    log.tookName(record.name, id: directory.id, root: engine.configuration.root, since: began)
+    let image = image?.defaults ?? ImageDefaults()
+    undo.layers = self.image?.layers
+    began = log.now()
+    record.rootfs = try makeRootfs()
+    log.madeRootfs(record.rootfs, since: began)
+    var composition = Composition(
+      containerID: directory.id, rootPath: "\(directory.path)/rootfs", request: try expandDevices(),
+      user: ResolvedUser(userID: 0, groupID: 0, additionalGroupIDs: [0]))
+    composition.image = image
+    composition.consoleSize = consoleSize
+    composition.imageRaisesRights = try self.image?.raisesRights()
+    composition.host = try HostFacts.read()
+    try resolveMounts(&undo, &composition)
+    composition.user = try resolveUser(image)
+    try mapIDs(&undo, &composition)
+    composition.deviceNodes = try deviceNodes(composition.request)
+    if request.isPrivileged { composition.hostDevices = try HostDevices.all() }
+    composition.seccomp = try systemCallFilter(composition)
+    composition.joinedNamespaces = JoinedNamespaces.placeholders(request)
+    try makeFiles(&composition)
+    began = log.now()
+    let spec = try SpecComposer(composition).compose()
+    try keep(spec, composition)
+    log.wroteSpecification("\(directory.path)/config.json", since: began)
+  }
+
+  // MARK: Storage
+
+  private func makeRootfs() throws(EngineError) -> RootfsRecord {
+    let directory = directory.descriptor
+    try naming("make", self.directory.path + "/rootfs") { () throws(Errno) in
+      try directory.makeDirectory(ContainerDirectory.File.rootfs, mode: 0o755)
+    }
+    if let path = request.rootfs { return try ownRootfs(path) }
+    guard let image else { throw .report("the container has neither an image nor a root file system") }
+    do throws(ImageStoreError) {
+      switch try ContainerTree(layers: image.layers, containerDirectory: self.directory.path)
+        .prepare(chainIDs: image.chainIDs)
+      {
+      case .directory(let path): return .directory(path: path)
+      case .overlay(let lower, let upper, let work): return .overlay(lower: lower, upper: upper, work: work)
+      }
+    } catch {
+      throw EngineError(error)
+    }
+  }
+
+  /// A root file system of the caller's: a directory, or a file that holds one.
+  private func ownRootfs(_ text: String) throws(EngineError) -> RootfsRecord {
+    let path = text.hasPrefix("/") ? text : try EngineConfiguration.workingDirectoryPath() + "/" + text
+    let cleaned = SpecComposer.cleaned(path)
+    let status = try naming("use", "the root file system \(cleaned)") { () throws(Errno) in
+      try Descriptor.workingDirectory.status(try KernelPath(cleaned), follow: true)
+    }
+    switch status.type {
+    case .directory: return .directory(path: cleaned)
+    case .regular: return .image(file: cleaned, type: "ext4")
+    default:
+      throw .refused(
+        "cannot use \(cleaned) as the root file system: it is neither a directory nor an image file")
+    }
+  }
+
+  private mutating func resolveMounts(_ undo: inout Undo, _ composition: inout Composition) throws(EngineError) {
+    let wanted = try SpecComposer.wantedMounts(composition.request, composition.image)
+    guard !wanted.isEmpty else { return }
+    var resolver = MountResolver(volumes: try VolumeStore(root: engine.configuration.root), rootfs: record.rootfs)
+    do throws(EngineError) {
+      for mount in wanted { record.mounts.append(try resolver.resolve(mount)) }
+    } catch {
+      resolver.discard()
+      throw error
+    }
+    undo.volumes = resolver.made
+    composition.mounts = record.mounts.map { ResolvedMount(request: $0.request, hostPath: $0.hostPath) }
+  }
+
+  // MARK: Identity
+
+  private func resolveUser(_ image: ImageDefaults) throws(EngineError) -> ResolvedUser {
+    let reader = RootfsReader(record.rootfs)
+    let limit = UserDatabase.fileLimitBytes
+    let database = UserDatabase(
+      passwd: try reader.file(["etc", "passwd"], limitBytes: limit) ?? [],
+      group: try reader.file(["etc", "group"], limitBytes: limit) ?? [])
+    return try database.resolve(user: request.user ?? image.user, additionalGroups: request.additionalGroups)
+  }
+
+  private mutating func mapIDs(_ undo: inout Undo, _ composition: inout Composition) throws(EngineError) {
+    func mappings(_ ranges: [IDRange]) -> [RuntimeSpec.IDMapping] {
+      ranges.map { RuntimeSpec.IDMapping(containerID: $0.container, hostID: $0.host, size: $0.size) }
+    }
+    switch request.userNamespace {
+    case .host: return
+    case .mapped(let users, let groups):
+      composition.userMappings = mappings(users)
+      composition.groupMappings = mappings(groups)
+    case .automatic:
+      let ranges = IDRangeLeases(root: engine.configuration.root, containers: engine.containers)
+      let number = try ranges.take(for: directory.id)
+      undo.idRange = number
+      record.idRange = number
+      let range = IDRangeLeases.range(number)
+      composition.userMappings = mappings([range])
+      composition.groupMappings = mappings([range])
+    case .container(let name):
+      let other = try engine.specification(of: try engine.containers.find(name))
+      guard !other.linux.uidMappings.isEmpty else {
+        throw .refused("cannot join the user namespace of container \(name): it uses the host's")
+      }
+      composition.userMappings = other.linux.uidMappings
+      composition.groupMappings = other.linux.gidMappings
+    }
+    try check(composition.user.userID, isIn: composition.userMappings, "user")
+    for id in composition.user.additionalGroupIDs { try check(id, isIn: composition.groupMappings, "group") }
+  }
+
+  private func check(
+    _ id: UInt32, isIn mappings: [RuntimeSpec.IDMapping], _ kind: String
+  ) throws(EngineError) {
+    let isMapped = mappings.contains { $0.containerID <= id && UInt64(id) < UInt64($0.containerID) + UInt64($0.size) }
+    guard isMapped else {
+      throw .refused("cannot run as \(kind) \(id): the container's user namespace has no such id (see --userns)")
+    }
+  }
+
+  // MARK: Devices and filter
+
+  /// The request with directories of devices replaced by the devices in them.
+  private func expandDevices() throws(EngineError) -> RunRequest {
+    guard !request.devices.isEmpty else { return request }
+    var expanded = request
+    expanded.devices = []
+    for device in request.devices {
+      for found in try HostDevices.expand(device) { expanded.devices.append(found.request) }
+    }
+    return expanded
+  }
+
+  private func deviceNodes(_ request: RunRequest) throws(EngineError) -> [String: DeviceNode] {
+    let resources = request.resources
+    let amounts =
+      resources.blockIOWeightDevices + resources.readBytesPerSecond + resources.writeBytesPerSecond
+      + resources.readOperationsPerSecond + resources.writeOperationsPerSecond
+    var nodes: [String: DeviceNode] = [:]
+    for path in request.devices.map(\.hostPath) + amounts.map(\.path) {
+      let node = try naming("find", "the device \(path)") { () throws(Errno) in try HostDevices.node(path) }
+      guard let node else { throw .refused("\(path) is no device") }
+      nodes[path] = node
+    }
+    return nodes
+  }
+
+  private func systemCallFilter(_ composition: Composition) throws(EngineError) -> RuntimeSpec.Seccomp? {
+    if request.isPrivileged { return nil }
+    let capabilities = try SpecComposer.capabilities(request, host: composition.host)
+    let architecture = image?.architecture ?? Platform.current.architecture
+    switch request.security.seccomp {
+    case "unconfined": return nil
+    case nil, "":
+      return DefaultSeccompProfile.profile(capabilities: Set(capabilities), architecture: architecture)
+    case .some(let path):
+      return try SeccompProfileFile.read(path, capabilities: capabilities, architecture: architecture)
+    }
+  }
+
+  // MARK: Files
+
+  /// Makes the files that appear under /etc; what is in them is written when the container's address is known.
+  private func makeFiles(_ composition: inout Composition) throws(EngineError) {
+    for name in ["hosts", "hostname", "resolv.conf"] as [KernelPath] { try directory.write(name, [], mode: 0o644) }
+    // The umask of the engine is narrower than these files need.
+    let directory = directory.descriptor
+    try naming("make", self.directory.path + "/hosts") { () throws(Errno) in
+      for name in ["hosts", "hostname", "resolv.conf"] as [KernelPath] {
+        let file = try directory.open(name, [.readOnly, .noFollow])
+        try file.descriptor.changeMode(0o644)
+      }
+    }
+    composition.files.hosts = "\(self.directory.path)/hosts"
+    composition.files.hostname = "\(self.directory.path)/hostname"
+    composition.files.resolvConf = "\(self.directory.path)/resolv.conf"
+    if request.usesInit { composition.files.initProgram = engine.configuration.initProgram }
+  }
+
+  /// Writes the specification, and with the record the container exists.
+  private mutating func keep(_ spec: RuntimeSpec, _ composition: Composition) throws(EngineError) {
+    let image = composition.image
+    record.command = SpecComposer.commandLine(request, image)
+    record.environment = spec.process?.environment ?? []
+    record.workingDirectory = spec.process?.workingDirectory ?? "/"
+    record.user = request.user ?? image.user
+    record.labels = image.labels.merging(request.labels) { _, asked in asked }
+    record.stopSignal = try stopSignal(image)
+    record.hostname = SpecComposer(composition).hostname
+    try directory.write(ContainerDirectory.File.spec, spec.serialized())
+    if request.removesItself {
+      // After a power cut such a container is not missed: what is left of it is swept.
+      try directory.write(ContainerDirectory.File.record, record.serialized())
+    } else {
+      try directory.replace(ContainerDirectory.File.record, record.serialized())
+    }
+  }
+
+  private func stopSignal(_ image: ImageDefaults) throws(EngineError) -> String {
+    if let asked = request.stopSignal {
+      guard Signal.number(named: asked) != nil else {
+        throw .invalidOption(name: "--stop-signal", value: asked, reason: "there is no such signal")
+      }
+      return asked
+    }
+    // An image's word is not worth a failure.
+    return Signal.number(named: image.stopSignal) == nil ? ContainerDefaults.stopSignal : image.stopSignal
+  }
+}
+
+/// What must be taken back when a container does not come to be.
+private struct Undo {
+  let engine: Engine
+  let id: String
+  let path: String
+  var layers: LayerStore?
+  var volumes: [String] = []
+  var idRange: UInt32?
+
+  init(engine: Engine, id: String, path: String) {
+    self.engine = engine
+    self.id = id
+    self.path = path
+  }
+
+  /// The error that led here tells more than a failure on the way back; what is left is swept later.
+  func perform() {
+    do throws(ImageStoreError) {
+      if let layers { try ContainerTree(layers: layers, containerDirectory: path).remove() }
+    } catch {}
+    do throws(EngineError) {
+      if let idRange {
+        try IDRangeLeases(root: engine.configuration.root, containers: engine.containers).release(idRange, of: id)
+      }
+      if volumes.isEmpty { return }
+      let store = try VolumeStore(root: engine.configuration.root)
+      for name in volumes { try store.remove(name) }
+    } catch {}
+  }
+}

@@ -1,0 +1,179 @@
+import SkiffKernel
+import SkiffSpec
+
+/// What a monitor is told in monitor.json.
+struct MonitorOrder {
+  var id: String
+  var runtimeRoot: String
+  var rootfs: RootfsRecord
+  var logDriver: LogDriver
+  var logPath: String
+  var exitFile: String
+  var attachSocket: String
+  var keepsStdinOpen: Bool
+  /// What the monitor becomes after the end; empty for nothing.
+  var exitCommand: [String]
+  var explains: Bool
+
+  func serialized() -> [UInt8] {
+    let document: JSONValue = [
+      "id": .string(id),
+      "runtimeRoot": .string(runtimeRoot),
+      "rootfs": rootfs.document,
+      "log": ["driver": .string(logDriver.rawValue), "path": .string(logPath)],
+      "exitFile": .string(exitFile),
+      "attachSocket": .string(attachSocket),
+      "keepStdinOpen": .bool(keepsStdinOpen),
+      "exitCommand": JSONValue(exitCommand),
+      "explain": .bool(explains),
+    ]
+    return document.serialized()
+  }
+}
+
+/// The line to a monitor that was started for one container.
+///
+/// ```
+/// monitor ──▶ {"event":"created","pid":N}          the process waits at the gate
+///         ◀── {"command":"start"}                   or the line closes, and the monitor takes everything back
+///         ──▶ {"event":"started"}, {"event":"explain",…}
+///         ──▶ {"event":"error","message":M,"exitCode":125|126|127}   in place of any of these
+/// ```
+struct MonitorLink: ~Copyable {
+  private let process: SpawnedProcess
+  private let line: FileDescriptor
+  private let id: String
+  /// What the runtime wants a person to know although it went well.
+  private(set) var warnings: [String] = []
+
+  private static let packetLimitBytes = 1 << 20
+
+  /// Starts a monitor for the container of `directory`.
+  init(
+    program: Descriptor, directory: borrowing ContainerDirectory, attach: Descriptor?, networkNamespace: Descriptor?
+  ) throws(EngineError) {
+    let id = directory.id
+    let path = directory.path
+    let process: SpawnedProcess
+    let line: FileDescriptor
+    do throws(Errno) {
+      let pair = try UnixSocket.pair(.packet)
+      let null = try Descriptor.workingDirectory.open("/dev/null", [.readWrite])
+      var arguments = ["skiff-runtime", "monitor", "--sync-fd", "3"]
+      if attach != nil { arguments += ["--attach-fd", "4"] }
+      if networkNamespace != nil { arguments += ["--network-namespace-fd", "5"] }
+      arguments.append(path)
+      // Nothing of the caller's environment concerns a container.
+      var request = SpawnRequest(arguments: arguments, environment: [ContainerDefaults.path])
+      request.files = [
+        (null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2), (pair.second.descriptor, 3),
+      ]
+      if let attach { request.files.append((attach, 4)) }
+      if let networkNamespace { request.files.append((networkNamespace, 5)) }
+      // A session of its own: the terminal's signals are the container's only through the engine.
+      request.startsSession = true
+      process = try spawn(program, request)
+      line = pair.takeFirst()
+    } catch {
+      throw .kernel(act: "start the monitor of", thing: "container \(ContainerIdentity.short(id))", cause: error)
+    }
+    self.id = id
+    self.process = process
+    self.line = line
+  }
+
+  /// Waits until the container's process stands at the gate; gives its id.
+  mutating func waitUntilCreated() throws(EngineError) -> Int32 {
+    let event = try nextEvent()
+    guard event["event"]?.string == "created", let processID = event["pid"]?.integer.flatMap({ Int32(exactly: $0) })
+    else { throw unexpected(event) }
+    return processID
+  }
+
+  /// Opens the gate and waits until the container's program runs.
+  mutating func start() throws(EngineError) {
+    let id = id
+    let line = line.descriptor
+    try naming("start", "container \(ContainerIdentity.short(id))") { () throws(Errno) in
+      let command: JSONValue = ["command": "start"]
+      do throws(Errno) {
+        try line.send(command.serialized())
+      } catch {
+        // The monitor has ended: its last word tells why.
+        guard error == .brokenPipe || error == .connectionReset else { throw error }
+      }
+    }
+    let event = try nextEvent()
+    guard event["event"]?.string == "started" else { throw unexpected(event) }
+  }
+
+  /// What the runtime did, step by step; asked for by `explains`, after the start.
+  mutating func explanation() throws(EngineError) -> [ExplanationStep] {
+    let event = try nextEvent()
+    guard event["event"]?.string == "explain", let steps = event["steps"]?.array else { throw unexpected(event) }
+    return steps.map { step in
+      ExplanationStep(
+        what: step["what"]?.string ?? "", kernelCall: step["call"]?.string ?? "",
+        command: step["command"]?.string ?? "", nanoseconds: step["nanoseconds"]?.unsigned)
+    }
+  }
+
+  private mutating func nextEvent() throws(EngineError) -> JSONValue {
+    while true {
+      let event = try receive()
+      switch event["event"]?.string {
+      case "warning": warnings.append(event["message"]?.string ?? "")
+      case "error":
+        throw .runtime(
+          message: event["message"]?.string ?? "the monitor failed without a word",
+          exitCode: event["exitCode"]?.integer.flatMap { Int32(exactly: $0) } ?? 125)
+      default: return event
+      }
+    }
+  }
+
+  private func receive() throws(EngineError) -> JSONValue {
+    var buffer = [UInt8](repeating: 0, count: Self.packetLimitBytes)
+    let count: Int
+    do throws(Errno) {
+      count = try line.descriptor.receive(into: &buffer).count
+    } catch {
+      guard error == .connectionReset else {
+        throw .kernel(act: "hear of", thing: "container \(ContainerIdentity.short(id))", cause: error)
+      }
+      count = 0
+    }
+    guard count > 0 else { throw silence() }
+    do throws(JSONError) {
+      return try JSONValue.parse(Array(buffer.prefix(count)))
+    } catch {
+      throw .report("the monitor of container \(ContainerIdentity.short(id)) said what is no message: \(error)")
+    }
+  }
+
+  /// Why nothing more comes.
+  private func silence() -> EngineError {
+    do throws(Errno) {
+      try process.confirmStarted()
+      let status = try process.wait()
+      return .report("the monitor of container \(ContainerIdentity.short(id)) ended early (status \(status.shellCode))")
+    } catch {
+      return .kernel(act: "start the monitor of", thing: "container \(ContainerIdentity.short(id))", cause: error)
+    }
+  }
+
+  private func unexpected(_ event: JSONValue) -> EngineError {
+    .report("the monitor of container \(ContainerIdentity.short(id)) said something out of turn: \(event)")
+  }
+
+  /// Waits until the monitor is gone, so that everything it took back is taken back.
+  func abandon() {
+    do throws(Errno) {
+      // Nothing more will be said: that is the word for it.
+      try line.descriptor.shutdownSending()
+      _ = try process.wait()
+    } catch {
+      // Already gone.
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import SkiffKernel
+
+extension Engine {
+  /// Removes a container, and with `withVolumes` the volumes that were made for it alone.
+  ///
+  /// - Parameter force: end it first if it runs.
+  public func remove(_ text: String, force: Bool = false, withVolumes: Bool = false) throws(EngineError) {
+    let id = try containers.find(text)
+    let directory = try containers.open(id: id)
+    if try runningProcess(id) != nil {
+      let name = recordIfReadable(directory)?.name ?? ContainerIdentity.short(id)
+      guard force else { throw .containerRunning(name: name, act: "remove") }
+      try kill(id, signal: "KILL")
+    }
+    do throws(EngineError) {
+      try take(directory)
+    } catch {
+      // It removed itself at its end.
+      if case .noSuchContainer = error, force { return }
+      throw error
+    }
+    if try runningProcess(id) != nil, !force {
+      throw .containerRunning(name: recordIfReadable(directory)?.name ?? id, act: "remove")
+    }
+    // A container whose record cannot be read can be removed all the same.
+    try remove(directory, recordIfReadable(directory), withVolumes: withVolumes)
+  }
+}

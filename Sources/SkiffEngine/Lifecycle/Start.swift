@@ -1,0 +1,239 @@
+import SkiffKernel
+import SkiffNetworks
+import SkiffRuntime
+import SkiffSpec
+
+/// How a container is started.
+struct StartOptions {
+  /// Whether the caller takes the container's streams from its first byte on.
+  var attaches = false
+  /// Whether somebody else than the caller must clean up at the end.
+  var leavesCleaningToMonitor = true
+  var explains = false
+
+  init() {}
+}
+
+/// A container that runs.
+struct StartedContainer: ~Copyable {
+  let processID: Int32
+  /// The line to its streams, where it was asked for.
+  var connection: FileDescriptor?
+  var warnings: [String] = []
+  var explanation: [ExplanationStep] = []
+
+  consuming func takeConnection() -> FileDescriptor? { connection }
+}
+
+extension Engine {
+  /// Starts a container that this process has taken. What was made for the start is gone again if it fails.
+  func start(
+    _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, _ options: StartOptions
+  ) throws(EngineError) -> StartedContainer {
+    if try runningProcess(directory.id) != nil { throw .containerRunning(name: record.name, act: "start") }
+    try forgetRun(directory.id)
+    if let spec = try specificationForStart(directory, record.request) {
+      try directory.replace(ContainerDirectory.File.spec, spec.serialized())
+    }
+    let wasStarted = try directory.wasStarted()
+    try directory.intendStart(Timestamp.now())
+    do throws(EngineError) {
+      var launch = try ContainerLaunch(engine: self, directory: directory, record: record, options: options)
+      return try launch.perform()
+    } catch {
+      takeBackStart(directory, wasStarted: wasStarted)
+      throw error
+    }
+  }
+
+  /// Removes what a monitor that died left in the runtime's state: it would be in the way of a new run.
+  private func forgetRun(_ id: String) throws(EngineError) {
+    do throws(RuntimeError) {
+      try runtime.delete(try Self.runtimeID(id), force: true)
+    } catch {
+      throw EngineError(error)
+    }
+  }
+
+  private func takeBackStart(_ directory: borrowing ContainerDirectory, wasStarted: Bool) {
+    do throws(EngineError) {
+      try unplug(directory.id)
+    } catch {
+      // The lease is given back when the next container wants an address.
+    }
+    if wasStarted { return }
+    do throws(Errno) {
+      try directory.forgetStart()
+    } catch {
+      // Then the container is shown as one that died, which is not far from what happened.
+    }
+  }
+
+  static func runtimeID(_ id: String) throws(RuntimeError) -> ContainerID {
+    do {
+      return try ContainerID(id)
+    } catch {
+      throw .failed("\(id) is no id of a container")
+    }
+  }
+
+  /// The first process of a running container; nil where it does not run.
+  package func runningProcess(_ id: String) throws(EngineError) -> Int32? {
+    do throws(RuntimeError) {
+      let record = try runtime.store.load(try Self.runtimeID(id))
+      switch record.status() {
+      case .running, .paused, .created: return record.processID
+      case .creating, .stopped: return nil
+      }
+    } catch {
+      if case .missing = error { return nil }
+      throw EngineError(error)
+    }
+  }
+}
+
+/// One start, from the files to the open gate. The network is wired while the runtime makes the rest.
+private struct ContainerLaunch: ~Copyable {
+  private let engine: Engine
+  private let id: ContainerID
+  private let record: ContainerRecord
+  private let options: StartOptions
+  private let files: ContainerFiles
+  private let network: OpenFile?
+  private var link: MonitorLink
+  private var connection: FileDescriptor?
+  private var explanation: [ExplanationStep] = []
+  private var warnings: [String] = []
+
+  init(
+    engine: Engine, directory: borrowing ContainerDirectory, record: ContainerRecord, options: StartOptions
+  ) throws(EngineError) {
+    let id: ContainerID
+    do throws(RuntimeError) {
+      id = try Engine.runtimeID(directory.id)
+    } catch {
+      throw EngineError(error)
+    }
+    try Self.writeOrder(engine, directory, record, options)
+    let program = try naming("open", engine.configuration.runtimeProgram) { () throws(Errno) in
+      try Descriptor.workingDirectory.open(try KernelPath(engine.configuration.runtimeProgram), [.readOnly])
+    }
+    // A namespace that the container's user namespace must own can only be made from inside it, by the runtime.
+    var network: OpenFile?
+    if Self.ownsNetwork(record.request), record.request.userNamespace == .host {
+      network = OpenFile(
+        try naming("make", "a network namespace") { () throws(Errno) in try NetworkNamespace.make() })
+    }
+    let connection: FileDescriptor?
+    let link: MonitorLink
+    if options.attaches {
+      let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
+      link = try MonitorLink(
+        program: program.descriptor, directory: directory, attach: pair.second.descriptor,
+        networkNamespace: network?.descriptor)
+      connection = pair.takeFirst()
+    } else {
+      link = try MonitorLink(
+        program: program.descriptor, directory: directory, attach: nil, networkNamespace: network?.descriptor)
+      connection = nil
+    }
+    self.engine = engine
+    self.id = id
+    self.record = record
+    self.options = options
+    self.files = ContainerFiles(path: directory.path, record: record)
+    self.network = network
+    self.connection = connection
+    self.link = link
+  }
+
+  private static func ownsNetwork(_ request: RunRequest) -> Bool {
+    request.network == .bridge || request.network == NetworkRequest.none
+  }
+
+  private static func writeOrder(
+    _ engine: Engine, _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, _ options: StartOptions
+  ) throws(EngineError) {
+    _ = try StateDirectory.open(engine.configuration.attachDirectory)
+    let needsCleaning =
+      options.leavesCleaningToMonitor && (record.request.removesItself || record.request.network == .bridge)
+    let order = MonitorOrder(
+      id: directory.id, runtimeRoot: engine.configuration.runtimeRoot, rootfs: record.rootfs,
+      logDriver: record.request.logDriver, logPath: "\(directory.path)/container.log",
+      exitFile: "\(directory.path)/exit.json",
+      attachSocket: "\(engine.configuration.attachDirectory)/\(directory.id)",
+      keepsStdinOpen: record.request.isInteractive,
+      exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains)
+    try directory.write(ContainerDirectory.File.monitor, order.serialized())
+  }
+
+  mutating func perform() throws(EngineError) -> StartedContainer {
+    do throws(EngineError) {
+      return try wire()
+    } catch {
+      link.abandon()
+      throw error
+    }
+  }
+
+  private mutating func wire() throws(EngineError) -> StartedContainer {
+    var endpoint: Endpoint?
+    if let network { endpoint = try plug(network.descriptor) }
+    warnings += try files.write(endpoint: endpoint, engine: engine)
+    let processID = try link.waitUntilCreated()
+    if network == nil, Self.ownsNetwork(record.request) {
+      let namespace = try naming("open", "the container's network namespace") { () throws(Errno) in
+        try Descriptor.workingDirectory.open(try KernelPath("/proc/\(processID)/ns/net"), [.readOnly])
+      }
+      endpoint = try plug(namespace.descriptor)
+      warnings += try files.write(endpoint: endpoint, engine: engine)
+    }
+    if let endpoint { try note(endpoint) }
+    try link.start()
+    if options.explains { explanation += try link.explanation() }
+    var started = StartedContainer(processID: processID, connection: connection.take())
+    started.warnings = warnings + link.warnings
+    started.explanation = explanation
+    return started
+  }
+
+  /// Keeps what inspection shows of the network.
+  private func note(_ endpoint: Endpoint) throws(EngineError) {
+    let document: JSONValue = [
+      "NetworkID": .string(endpoint.network.text), "IPAddress": .string("\(endpoint.address)"),
+      "IPPrefixLen": JSONValue(endpoint.prefixLength), "Gateway": .string("\(endpoint.gateway)"),
+      "MacAddress": .string("\(endpoint.macAddress)"), "HostInterface": .string("\(endpoint.hostInterface)"),
+    ]
+    try engine.containers.open(id: id.text).write(ContainerDirectory.File.network, document.serialized())
+  }
+
+  private mutating func plug(_ namespace: Descriptor) throws(EngineError) -> Endpoint? {
+    do throws(NetworkError) {
+      guard record.request.network == .bridge else {
+        try NetworkStore.loopbackUp(namespace: namespace)
+        return nil
+      }
+      let networks = engine.networks
+      let engine = engine
+      let endpoint = try networks.attach(
+        containerID: id, to: try networks.defaultNetwork(), namespace: namespace,
+        isStale: { !engine.isInUse($0.text) })
+      warnings += endpoint.notices
+      explanation += endpoint.explanation
+      return endpoint
+    } catch {
+      throw EngineError(error)
+    }
+  }
+}
+
+/// An open file that may be none, and is lent; closed with its last owner.
+private final class OpenFile {
+  private let file: FileDescriptor
+
+  init(_ file: consuming FileDescriptor) {
+    self.file = file
+  }
+
+  var descriptor: Descriptor { file.descriptor }
+}

@@ -1,0 +1,154 @@
+import SkiffKernel
+import SkiffSpec
+
+/// What is known of a volume.
+public struct Volume: Equatable, Sendable {
+  public var name: String
+  /// The path of its data on the host.
+  public var mountpoint: String
+  public var created: String
+  public var labels: [String: String]
+  /// Whether it was made for one container that did not name it.
+  public var isAnonymous: Bool
+}
+
+/// The volumes of a store: `volumes/NAME/_data` holds what containers wrote, `volumes/NAME/volume.json` what is known of it.
+///
+/// A volume exists while its directory does; it is made complete beside its place and renamed in.
+package struct VolumeStore: ~Copyable {
+  private let path: String
+  private let directory: FileDescriptor
+
+  static let dataName: KernelPath = "_data"
+  private static let recordName: KernelPath = "volume.json"
+  private static let limit = 1 << 17
+
+  /// Opens the volumes beneath the engine's root.
+  package init(root: String) throws(EngineError) {
+    self.path = root + "/volumes"
+    self.directory = try StateDirectory.open(root + "/volumes")
+  }
+
+  package func dataPath(_ name: String) -> String { "\(path)/\(name)/_data" }
+
+  /// The volume of a name; nil where there is none.
+  package func volume(_ name: String) throws(EngineError) -> Volume? {
+    guard VolumeName.isValid(name) else { return nil }
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let place = try directory.descriptor.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+      bytes = try place.descriptor.readFile(Self.recordName, limitBytes: 1 << 20)
+    } catch {
+      if error == .notFound { return nil }
+      throw .kernel(act: "read", thing: "volume \(name)", cause: error)
+    }
+    do throws(JSONError) {
+      let record = try JSONValue.parse(bytes)
+      return Volume(
+        name: name, mountpoint: dataPath(name), created: record["created"]?.string ?? "",
+        labels: record["labels"].flatMap([String: String].init(recorded:)) ?? [:],
+        isAnonymous: record["isAnonymous"]?.bool ?? false)
+    } catch {
+      throw .damaged(thing: "\(path)/\(name)/volume.json", reason: "\(error)")
+    }
+  }
+
+  /// Makes a volume. `fill` is called with its empty data directory before anybody can see the volume; false when there is one of
+  /// that name already.
+  package func make(
+    _ name: String, labels: [String: String] = [:], isAnonymous: Bool = false,
+    fill: (Descriptor) throws(EngineError) -> Void = { _ in }
+  ) throws(EngineError) -> Bool {
+    if try volume(name) != nil { return false }
+    let record: JSONValue = [
+      "created": .string("\(Timestamp.now())"), "labels": JSONValue(labels), "isAnonymous": .bool(isAnonymous),
+    ]
+    let directory = directory.descriptor
+    let draft = try naming("make", "volume \(name)") { () throws(Errno) in
+      let draft = try TemporaryName.make(prefix: ".new-")
+      try directory.makeDirectory(draft, mode: 0o700)
+      return draft
+    }
+    do throws(EngineError) {
+      let data = try naming("make", "volume \(name)") { () throws(Errno) in
+        let place = try directory.open(draft, [.readOnly, .directory, .noFollow])
+        // Held while it is being filled: a sweep leaves it alone.
+        try place.descriptor.lock(exclusive: true, wait: false)
+        try place.descriptor.replaceFile(Self.recordName, with: record.serialized())
+        try place.descriptor.makeDirectory(Self.dataName, mode: 0o755)
+        let data = try place.descriptor.open(Self.dataName, [.readOnly, .directory, .noFollow])
+        try data.descriptor.changeMode(0o755)
+        return data
+      }
+      try fill(data.descriptor)
+      do throws(Errno) {
+        try directory.rename(draft, to: try KernelPath(name), in: directory, noReplace: true)
+      } catch {
+        // Somebody else was first: theirs is as good.
+        guard error == .exists else { throw EngineError.kernel(act: "make", thing: "volume \(name)", cause: error) }
+        remove(draft)
+        return false
+      }
+    } catch {
+      remove(draft)
+      throw error
+    }
+    return true
+  }
+
+  private func remove(_ draft: KernelPath) {
+    do throws(Errno) {
+      try directory.descriptor.removeTree(draft)
+    } catch {
+      // Its name says that it is a leftover; the next sweep tries again.
+    }
+  }
+
+  /// All volumes, by name.
+  package func all() throws(EngineError) -> [Volume] {
+    var volumes: [Volume] = []
+    for name in try names() where VolumeName.isValid(name) {
+      // Gone meanwhile is no error.
+      if let volume = try volume(name) { volumes.append(volume) }
+    }
+    return volumes
+  }
+
+  private func names() throws(EngineError) -> [String] {
+    let directory = directory.descriptor
+    return try naming("list", path) { () throws(Errno) in
+      let listed = try directory.open(".", [.readOnly, .directory])
+      return try listed.descriptor.sortedEntries(limit: Self.limit).map(\.name.text)
+    }
+  }
+
+  /// Removes a volume with its data: gone at one stroke, its content afterwards.
+  package func remove(_ name: String) throws(EngineError) {
+    guard VolumeName.isValid(name) else { throw .noSuchVolume(name) }
+    let directory = directory.descriptor
+    do throws(Errno) {
+      let aside = try TemporaryName.make(prefix: ".new-")
+      try directory.rename(try KernelPath(name), to: aside, in: directory)
+      try directory.removeTree(aside)
+    } catch {
+      if error == .notFound { throw .noSuchVolume(name) }
+      throw .kernel(act: "remove", thing: "volume \(name)", cause: error)
+    }
+  }
+
+  /// Removes what interrupted commands left.
+  package func sweep() throws(EngineError) {
+    let directory = directory.descriptor
+    for name in try names() where name.hasPrefix(".new-") {
+      try naming("clean up", path) { () throws(Errno) in
+        do throws(Errno) {
+          let place = try directory.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+          try place.descriptor.lock(exclusive: true, wait: false)
+          try directory.removeTree(try KernelPath(name))
+        } catch {
+          guard error == .wouldBlock || error == .notFound else { throw error }
+        }
+      }
+    }
+  }
+}
