@@ -1,0 +1,98 @@
+import ArgumentParser
+import SkiffEngine
+import SkiffSpec
+
+/// skiff ps
+struct ListContainers: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ps", abstract: "List containers.",
+    discussion: """
+      Examples:
+        skiff ps -a
+        skiff ps -a --filter status=exited --format '{{.Names}}: {{.Status}}'
+        skiff rm $(skiff ps -aq --filter label=job)
+      """,
+    aliases: ["ls", "list"])
+
+  @Flag(name: .shortAndLong, help: "Those that do not run, too.")
+  var all = false
+
+  @Flag(name: .shortAndLong, help: "Print ids only.")
+  var quiet = false
+
+  @Flag(name: .customLong("no-trunc"), help: "Shorten nothing.")
+  var noTrunc = false
+
+  @Flag(name: .shortAndLong, help: "Only the newest, whatever it does.")
+  var latest = false
+
+  @Option(
+    name: [.customShort("n", allowingJoined: true), .customLong("last")], parsing: .unconditional,
+    help: ArgumentHelp("Only the newest so many.", valueName: "NUMBER"))
+  var last: Int?
+
+  @Option(
+    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("name, id, status, label, ancestor, exited or volume.", valueName: "KEY=VALUE"))
+  var filter: [String] = []
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("table, json, or a template.", valueName: "FORMAT"))
+  var format: String?
+
+  private static let headings = [
+    "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT", "RunningFor": "CREATED",
+    "Status": "STATUS", "State": "STATE", "Ports": "PORTS", "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS",
+    "Networks": "NETWORKS", "Size": "SIZE",
+  ]
+
+  func run() throws {
+    var filter = ContainerFilter()
+    filter.includesStopped = all || latest || last != nil
+    for text in self.filter { try filter.add(text) }
+    let format = try RowFormat.parse(format, headings: Self.headings)
+    let engine = try GlobalOptions.current.engine()
+    var containers = try engine.list(filter, warn: Console.warn)
+    if let count = latest ? 1 : last, count >= 0 { containers = Array(containers.prefix(count)) }
+    if quiet {
+      Console.show(containers.map { shown($0.id) + "\n" }.joined())
+      return
+    }
+    let rows = containers.map(row)
+    guard let format else {
+      var table = Table(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"])
+      for row in rows {
+        table.add(
+          ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"].map { row[$0]?.string ?? "" })
+      }
+      Console.show(table.text)
+      return
+    }
+    Console.show(try format.text(rows))
+  }
+
+  private func shown(_ id: String) -> String {
+    noTrunc ? id : String(id.prefix(12))
+  }
+
+  private func row(_ container: ContainerSummary) -> JSONValue {
+    let command = container.command.joined(separator: " ")
+    var row = JSONObject()
+    row["Command"] = .string("\"\(noTrunc ? command : HumanText.shortened(command, to: 20))\"")
+    row["CreatedAt"] = .string(container.created.spoken)
+    row["ID"] = .string(shown(container.id))
+    row["Image"] = .string(container.image)
+    row["Labels"] = .string(
+      container.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","))
+    row["LocalVolumes"] = .string("0")
+    row["Mounts"] = .string(
+      container.mounts.map { noTrunc ? $0 : HumanText.shortened($0, to: 15) }.joined(separator: ","))
+    row["Names"] = .string(container.name)
+    row["Networks"] = .string(container.network)
+    row["Ports"] = ""
+    row["RunningFor"] = .string(HumanText.ago(container.created))
+    row["Size"] = "0B"
+    row["State"] = .string(container.status.word)
+    row["Status"] = .string(HumanText.status(container))
+    return .object(row)
+  }
+}

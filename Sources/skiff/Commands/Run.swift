@@ -1,0 +1,189 @@
+import ArgumentParser
+import SkiffEngine
+import SkiffKernel
+import SkiffSpec
+
+/// skiff run
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Make a container of an image, and run it.",
+    usage: """
+      skiff run [OPTIONS] IMAGE [COMMAND [ARGUMENT…]]
+      skiff run [OPTIONS] --rootfs DIR|FILE COMMAND [ARGUMENT…]
+      """,
+    discussion: """
+      Examples:
+        skiff run --rm busybox echo aye                     print and go
+        skiff run --rm -it -v "$PWD:/src" -w /src debian bash
+        skiff run -d --name web -m 256m --cpus 0.5 nginx    in the background, with limits
+        skiff run --rm --network none --read-only busybox id
+        skiff run --explain=dry busybox true                how it would be made; nothing runs
+
+      The exit code is the container's own; 125 says that the engine failed, 126 that the command cannot be executed,
+      127 that it was not found, 128 and more that a signal ended it.
+      """,
+    helpNames: .long)
+
+  @Flag(name: .shortAndLong, help: "Run in the background, and print the container's id.")
+  var detach = false
+
+  @Option(
+    name: .customLong("detach-keys"), parsing: .unconditional,
+    help: ArgumentHelp("The keys that leave a terminal (ctrl-p,ctrl-q).", valueName: "KEYS"))
+  var detachKeys: String?
+
+  @Flag(name: .customLong("sig-proxy"), inversion: .prefixedNo, help: "Pass signals on to the container.")
+  var sigProxy = true
+
+  @Flag(help: "Say how it is made, step by step; --explain=dry only says it.")
+  var explain = false
+
+  @Flag(name: .customLong("explain-dry"), help: .hidden)
+  var explainDry = false
+
+  @Flag(name: .shortAndLong, help: "Do not show how an image is fetched.")
+  var quiet = false
+
+  @OptionGroup var options: ContainerOptions
+
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp("The image, the command and its arguments.", valueName: "IMAGE COMMAND"))
+  var words: [String] = []
+
+  func run() throws {
+    // Captured like any word that follows; before an image it is asked of us.
+    if words.first == "--help" { throw CleanExit.helpRequest(self) }
+    let outcome = try ExitStatusCode.running { () throws(EngineError) in try perform() }
+    if let code = outcome?.exitCode { throw Ending(code: code) }
+  }
+
+  private func perform() throws(EngineError) -> RunOutcome? {
+    var builder = RequestBuilder(options, words: words)
+    let request = try builder.build()
+    let engine = try GlobalOptions.current.engine()
+    let pull = try options.pullPolicy()
+    if explainDry {
+      Console.show(ExplanationPrinter.text(try engine.explain(request, pull: pull)))
+      return nil
+    }
+    if request.hasTerminal, request.isInteractive, !detach, !Descriptor.standardInput.isTerminal {
+      throw .refused("the input device is not a terminal (leave out -t)")
+    }
+    var foreground = ForegroundOptions()
+    foreground.detaches = detach
+    foreground.detachKeys = try DetachKeysOption.parse(detachKeys)
+    foreground.passesSignals = sigProxy
+    foreground.explains = explain
+    foreground.consoleSize = TerminalSize.current()
+    let cidfile = try CIDFile(options.names.cidfile)
+    let outcome = try engine.run(
+      request, pull: pull, foreground, warn: Console.warn,
+      onCreated: { created throws(EngineError) in try cidfile.write(created.id) },
+      onStarted: { steps in if explain { ExplanationPrinter.print(steps) } })
+    if detach { Console.print(outcome.id) }
+    return outcome
+  }
+}
+
+/// skiff create
+struct Create: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create",
+    abstract: "Make a container of an image, to be started later.",
+    usage: "skiff create [OPTIONS] IMAGE [COMMAND [ARGUMENT…]]",
+    discussion: """
+      Examples:
+        skiff create --name job busybox sh -c 'date; sleep 5'
+        skiff start -a job
+      """,
+    helpNames: .long)
+
+  @OptionGroup var options: ContainerOptions
+
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp("The image, the command and its arguments.", valueName: "IMAGE COMMAND"))
+  var words: [String] = []
+
+  func run() throws {
+    if words.first == "--help" { throw CleanExit.helpRequest(self) }
+    try ExitStatusCode.running { () throws(EngineError) in
+      var builder = RequestBuilder(options, words: words)
+      let request = try builder.build()
+      let engine = try GlobalOptions.current.engine()
+      let cidfile = try CIDFile(options.names.cidfile)
+      let created = try engine.create(request, pull: try options.pullPolicy())
+      created.warnings.forEach(Console.warn)
+      do throws(EngineError) {
+        try cidfile.write(created.id)
+      } catch {
+        try engine.remove(created.id, withVolumes: true)
+        throw error
+      }
+      Console.print(created.id)
+    }
+  }
+}
+
+extension ContainerOptions {
+  func pullPolicy() throws(EngineError) -> PullPolicy {
+    guard let policy = PullPolicy(rawValue: image.pull) else {
+      throw .invalidOption(name: "--pull", value: image.pull, reason: "it is missing, always or never")
+    }
+    return policy
+  }
+}
+
+/// The file that a new container's id is written to. It must not exist: two containers would share it.
+struct CIDFile {
+  private let path: String?
+
+  init(_ path: String?) throws(EngineError) {
+    self.path = path
+    guard let path else { return }
+    do throws(Errno) {
+      _ = try Descriptor.workingDirectory.status(try KernelPath(path))
+    } catch {
+      if error == .notFound { return }
+      throw .kernel(act: "write", thing: path, cause: error)
+    }
+    throw .refused("cannot write the id to \(path): the file exists (remove it, or name another)")
+  }
+
+  func write(_ id: String) throws(EngineError) {
+    guard let path else { return }
+    do throws(Errno) {
+      let file = try Descriptor.workingDirectory.open(
+        try KernelPath(path), [.writeOnly, .create, .exclusive], mode: 0o644)
+      try file.descriptor.writeAll(Array(id.utf8))
+      try file.descriptor.changeMode(0o644)
+    } catch {
+      throw .kernel(act: "write the id to", thing: path, cause: error)
+    }
+  }
+}
+
+/// `--detach-keys`
+enum DetachKeysOption {
+  static func parse(_ text: String?) throws(EngineError) -> [UInt8]? {
+    guard let text else { return nil }
+    guard let keys = DetachKeys.parse(text) else {
+      throw .invalidOption(name: "--detach-keys", value: text, reason: "expected keys such as ctrl-p,ctrl-q")
+    }
+    return keys
+  }
+}
+
+/// The size of the caller's terminal.
+enum TerminalSize {
+  static func current() -> RuntimeSpec.ConsoleSize? {
+    do throws(Errno) {
+      let size = try Descriptor.standardInput.windowSize()
+      return RuntimeSpec.ConsoleSize(height: size.rows, width: size.columns)
+    } catch {
+      return nil
+    }
+  }
+}
