@@ -62,9 +62,17 @@ private final class PodmanStore {
     let all = globals
     harbour.atEnd {
       _ = try? IntegrationTests.run(all + ["rm", "--all", "--force", "-t", "0"])
+      // Podman keeps a mount of its store, and groups that its conmon leaves a moment later.
       _ = try? shell(
-        "umount -l \(harbour.path("podman"))/overlay 2>/dev/null; rmdir /sys/fs/cgroup/*/libpod_parent 2>/dev/null; true"
-      )
+        """
+        umount -l \(harbour.path("podman"))/overlay 2>/dev/null
+        for try in 1 2 3 4 5 6 7 8 9 10; do
+          ls -d /sys/fs/cgroup/*/libpod_parent >/dev/null 2>&1 || break
+          for group in /sys/fs/cgroup/*/libpod_parent; do rmdir $group/conmon $group; done 2>/dev/null
+          sleep 0.1
+        done
+        true
+        """)
     }
     try podman(["import", "--quiet", try Store.archive(), image]).expecting(0)
   }
