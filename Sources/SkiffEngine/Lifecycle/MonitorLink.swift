@@ -46,7 +46,9 @@ struct MonitorLink: ~Copyable {
   /// What the runtime wants a person to know although it went well.
   private(set) var warnings: [String] = []
 
-  private static let packetLimitBytes = 1 << 20
+  /// Larger buffers cost more than the whole conversation: fresh memory is paid by the page.
+  private static let eventLimitBytes = 32_768
+  private static let explanationLimitBytes = 1 << 20
 
   /// Starts a monitor for the container of `directory`.
   init(
@@ -109,7 +111,7 @@ struct MonitorLink: ~Copyable {
 
   /// What the runtime did, step by step; asked for by `explains`, after the start.
   mutating func explanation() throws(EngineError) -> [ExplanationStep] {
-    let event = try nextEvent()
+    let event = try nextEvent(limitBytes: Self.explanationLimitBytes)
     guard event["event"]?.string == "explain", let steps = event["steps"]?.array else { throw unexpected(event) }
     return steps.map { step in
       ExplanationStep(
@@ -118,9 +120,9 @@ struct MonitorLink: ~Copyable {
     }
   }
 
-  private mutating func nextEvent() throws(EngineError) -> JSONValue {
+  private mutating func nextEvent(limitBytes: Int = eventLimitBytes) throws(EngineError) -> JSONValue {
     while true {
-      let event = try receive()
+      let event = try receive(limitBytes)
       switch event["event"]?.string {
       case "warning": warnings.append(event["message"]?.string ?? "")
       case "error":
@@ -132,8 +134,8 @@ struct MonitorLink: ~Copyable {
     }
   }
 
-  private func receive() throws(EngineError) -> JSONValue {
-    var buffer = [UInt8](repeating: 0, count: Self.packetLimitBytes)
+  private func receive(_ limitBytes: Int) throws(EngineError) -> JSONValue {
+    var buffer = [UInt8](repeating: 0, count: limitBytes)
     let count: Int
     do throws(Errno) {
       count = try line.descriptor.receive(into: &buffer).count
