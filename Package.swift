@@ -135,6 +135,7 @@ let package = Package(
       dependencies: ["SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec"],
       swiftSettings: houseTests),
     .testTarget(name: "HouseTests", swiftSettings: houseTests),
-    .testTarget(name: "IntegrationTests", dependencies: ["SkiffKernel", "SkiffSpec"], swiftSettings: houseTests),
+    .testTarget(
+      name: "IntegrationTests", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"], swiftSettings: houseTests),
   ]
 )

@@ -132,9 +132,10 @@ extension StorageDriver {
     try lower.descriptor.setExtendedAttribute(
       try KernelPath(Whiteout.overlayOpaqueAttribute), Whiteout.overlayOpaqueValue)
     let overlay = try FileSystemContext(type: "overlay")
-    for (option, part) in [("lowerdir", "lower"), ("upperdir", "upper"), ("workdir", "work")] {
-      try overlay.set(try KernelPath(option), to: try KernelPath("\(place.path)/\(part)"))
-    }
+    let own = try KernelPath(place.path)
+    try overlay.set("lowerdir", to: own.appending("lower"))
+    try overlay.set("upperdir", to: own.appending("upper"))
+    try overlay.set("workdir", to: own.appending("work"))
     _ = try overlay.mount([])
   }
 }

@@ -10,11 +10,13 @@ package enum FilterCondition: Equatable, Sendable {
   case connection(ConnectionState)
 }
 
+/// Whether the link is the one a packet came by, or the one it leaves by.
 package enum LinkDirection: Sendable {
   case incoming
   case outgoing
 }
 
+/// Which of a packet's two addresses is looked at.
 package enum AddressSide: Sendable {
   case source
   case destination
@@ -26,6 +28,7 @@ package enum ConnectionState: UInt32, Sendable {
   case establishedOrRelated = 6
 }
 
+/// What becomes of a packet that a rule matches.
 package enum FilterVerdict: String, Sendable {
   case accept
   case drop

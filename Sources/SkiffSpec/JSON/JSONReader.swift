@@ -240,10 +240,9 @@ extension JSONReader {
     guard bytes.count - offset >= expected else {
       throw JSONError(offset: bytes.count, reason: .endOfInput)
     }
-    let matches = word.withUTF8Buffer { (buffer: UnsafeBufferPointer<UInt8>) -> Bool in
-      unsafe buffer.elementsEqual(bytes[offset..<offset + expected])
+    guard word.description.utf8.elementsEqual(bytes[offset..<offset + expected]) else {
+      throw failure(.expected("a value"))
     }
-    guard matches else { throw failure(.expected("a value")) }
     offset += expected
     isAfterValue = true
   }

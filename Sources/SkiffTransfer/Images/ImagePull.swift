@@ -37,7 +37,6 @@ package struct ImagePull: Sendable {
     defer { transport.close() }
     let client = try RegistryClient(
       registry: reference.registry, repository: reference.repository, transport: transport, options: options)
-    board.say("\(reference.tag ?? reference.digest?.text ?? ""): Pulling from \(reference.familiarName)")
     try await client.connect()
     // From here on blobs arrive that no name refers to yet.
     let hold = try stored("the store") { () throws(ImageStoreError) in try installation.images.hold() }
@@ -50,6 +49,8 @@ package struct ImagePull: Sendable {
     let images = installation.images
     let fetcher = ManifestFetcher(client: client, images: images, platform: platform ?? .current)
     let found = try await fetcher.find(reference)
+    // Said once there is something to pull: a name that leads nowhere is told by the error alone.
+    board.say("\(reference.tag ?? reference.digest?.text ?? ""): Pulling from \(reference.familiarName)")
     let configuration = try await fetchConfiguration(found.manifest, client: client, what: reference.familiar)
     try checkPlatform(configuration, what: reference.familiar)
     let plans = try LayerPlan.plans(

@@ -1,5 +1,6 @@
 import Foundation
 import SkiffKernel
+import SkiffNetworks
 import Testing
 
 /// The suite of all integration tests: they share a machine, so they run one after another.
@@ -53,6 +54,7 @@ final class Harbour {
 
   fileprivate func close() {
     for act in undo.reversed() { act() }
+    takeDownNetworks()
     // The kernel takes some things down in its own time: links of a network namespace, cgroups, mounts of the last process.
     var left = before.newcomers(marks: [mark])
     let deadline = ContinuousClock.now + .seconds(5)
@@ -66,6 +68,21 @@ final class Harbour {
         try FileManager.default.removeItem(atPath: directory)
       } catch {
         Issue.record("left behind: \(directory): \(error)")
+      }
+    }
+  }
+}
+
+extension Harbour {
+  /// A store's bridge stays for its next container, as a person's would: the test's own stores have none.
+  fileprivate func takeDownNetworks() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+      guard exists("\(name)/networks") else { continue }
+      do {
+        let networks = NetworkStore(rootDirectory: path(name), runDirectory: path("run"))
+        if let network = try networks.network(.standard) { try networks.takeDown(network) }
+      } catch {
+        Issue.record("the network of \(name) stays: \(error)")
       }
     }
   }

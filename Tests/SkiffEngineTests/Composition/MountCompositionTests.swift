@@ -87,7 +87,7 @@ import Testing
   @Test func `two mounts at one place are refused`() throws {
     var request = RunRequest()
     request.mounts = [
-      try MountRequest(parsingVolume: "a:/x", workingDirectory: "/"), try MountRequest(parsingTmpfs: "/y/../x"),
+      try MountRequest(parsingVolume: "sea:/x", workingDirectory: "/"), try MountRequest(parsingTmpfs: "/y/../x"),
     ]
 
     #expect(throws: EngineError.refused("two mounts want the same place in the container: /x")) {
