@@ -7,7 +7,7 @@ extension RuntimeCommand {
     .value("process", "p"), .flag("detach", "d"), .flag("tty", "t"), .value("pid-file"), .value("console-socket"),
     .value("cwd"), .value("env", "e"), .value("user", "u"), .value("additional-gids", "g"), .value("cap", "c"),
     .flag("no-new-privs"), .value("preserve-fds"), .value("detach-keys"), .flag("ignore-paused"), .value("apparmor"),
-    .value("process-label"), .value("cgroup"),
+    .value("process-label"), .value("cgroup"), .flag("shell-exit-codes"),
   ]
 
   func exec(_ words: ArraySlice<String>) throws -> Int32 {

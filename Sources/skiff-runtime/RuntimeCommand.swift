@@ -44,7 +44,17 @@ struct RuntimeCommand {
     return "/tmp/skiff-\(Credentials.effectiveUserID)"
   }
 
-  private func exitCode(_ error: RuntimeError) -> Int32 { isExec ? 255 : 1 }
+  /// As runc's; a caller that asked for them gets a shell's codes for a program that is not there or cannot be executed.
+  private func exitCode(_ error: RuntimeError) -> Int32 {
+    guard isExec else { return 1 }
+    guard arguments.contains("--shell-exit-codes") else { return 255 }
+    guard case .launch(let failure) = error else { return 125 }
+    switch failure.kind {
+    case .failed: return 125
+    case .notExecutable: return 126
+    case .notFound: return 127
+    }
+  }
 
   private var isExec: Bool { arguments.contains("exec") }
 

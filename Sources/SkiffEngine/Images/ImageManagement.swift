@@ -124,7 +124,7 @@ extension Engine {
         throw error
       }
       guard let record = recordIfReadable(directory) else { continue }
-      names[record.imageID, default: []].append(record.name)
+      names[record.imageID, default: []].append("\(record.name) (\(ContainerIdentity.short(id)))")
       for text in record.layers {
         if let chainID = try? Digest(text) { chainIDs.insert(chainID) }
       }

@@ -74,7 +74,8 @@ extension Engine {
       let program = try Descriptor.workingDirectory.open(
         try KernelPath(configuration.runtimeProgram), [.pathOnly])
       var arguments = [
-        "skiff-runtime", "--root", configuration.runtimeRoot, "exec", "--process", file.descriptor.path,
+        "skiff-runtime", "--root", configuration.runtimeRoot, "exec", "--shell-exit-codes", "--process",
+        file.descriptor.path,
       ]
       if request.detaches { arguments.append("--detach") }
       if request.hasTerminal { arguments.append("--tty") }

@@ -71,6 +71,46 @@ package final class LaunchResources {
     }
   }
 
+  /// A copy of the source's tree. One of another container (`/proc/PID/root/…`) lies in another mount namespace, whose trees can
+  /// only be copied from within: a child goes there and sends the copy.
+  private static func cloneTree(_ source: BindSource) throws(Errno) -> FileDescriptor {
+    let path = try KernelPath(source.path)
+    do throws(Errno) {
+      return try Descriptor.workingDirectory.cloneTree(path, recursive: source.isRecursive)
+    } catch {
+      let parts = source.path.split(separator: "/", maxSplits: 3)
+      guard error == .invalidArgument, parts.count == 4, parts[0] == "proc", parts[2] == "root",
+        let processID = Int32(parts[1])
+      else { throw error }
+      return try cloneForeignTree(processID, try KernelPath("/" + parts[3]), recursive: source.isRecursive)
+    }
+  }
+
+  private static func cloneForeignTree(
+    _ processID: Int32, _ path: KernelPath, recursive: Bool
+  ) throws(Errno) -> FileDescriptor {
+    let process = try openProcess(processID)
+    let pair = try UnixSocket.pair(.packet)
+    switch try cloneProcess() {
+    case .child:
+      do throws(Errno) {
+        try process.descriptor.enterNamespaces(.mount)
+        let tree = try Descriptor.workingDirectory.cloneTree(path, recursive: recursive)
+        try pair.second.descriptor.send([0], file: tree.descriptor)
+      } catch {
+        // The parent reads the reason.
+        _ = try? pair.second.descriptor.send([UInt8(truncatingIfNeeded: error.code)])
+      }
+      ProcessControl.exit(0)
+    case .parent(_, let handle):
+      _ = try handle.descriptor.waitForExit()
+      var answer: [UInt8] = [0]
+      let (count, file) = try pair.first.descriptor.receive(into: &answer, wait: false)
+      if let file { return FileDescriptor(adopting: file) }
+      throw count == 1 ? Errno(Int32(answer[0])) : .noChild
+    }
+  }
+
   static func openNamespace(_ path: String) throws(LaunchError) -> FileDescriptor {
     do throws(Errno) {
       return try Descriptor.workingDirectory.open(try KernelPath(path), .readOnly)
@@ -81,8 +121,7 @@ package final class LaunchResources {
 
   private func open(_ source: BindSource) throws(LaunchError) {
     do throws(Errno) {
-      let tree = try Descriptor.workingDirectory.cloneTree(
-        try KernelPath(source.path), recursive: source.isRecursive)
+      let tree = try Self.cloneTree(source)
       let options = source.options
       // The clone is a peer of the host's mount until told otherwise.
       if let propagation = options.propagation {

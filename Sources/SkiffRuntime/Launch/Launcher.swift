@@ -228,7 +228,7 @@ package struct Launcher: ~Copyable {
     for index in plan.steps.indices {
       let after = board.time(step: index)
       guard after >= before, after != 0 else { continue }
-      lines[index + 1].nanoseconds = after - before
+      lines[plan.preparation.count + index + 1].nanoseconds = after - before
       before = after
     }
     return lines

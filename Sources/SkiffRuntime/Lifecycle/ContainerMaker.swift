@@ -173,7 +173,11 @@ struct ContainerMaker {
       spec.linux.namespaces.append(RuntimeSpec.Namespace(type: .network, path: path))
     }
     do throws(LaunchError) {
-      return try LaunchPlanner.plan(spec, circumstances)
+      var plan = try LaunchPlanner.plan(spec, circumstances)
+      if request.explains, let cgroup = record.cgroup {
+        plan.preparation = CgroupExplanation.steps(cgroup, spec.linux.resources)
+      }
+      return plan
     } catch {
       throw .launch(error)
     }

@@ -27,6 +27,8 @@ package struct LaunchPlan: Sendable {
   package var homeOfUserID: UInt32?
   package var filter: RuntimeSpec.Seccomp?
   package var hooks = RuntimeSpec.Hooks()
+  /// What the parent does before the child exists, told for `--explain`.
+  package var preparation: [ExplanationStep] = []
   /// What a person should know though the launch goes on.
   package var warnings: [String] = []
 

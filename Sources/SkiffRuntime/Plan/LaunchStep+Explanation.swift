@@ -157,7 +157,7 @@ extension LaunchStep {
 extension LaunchPlan {
   /// The whole plan as a person learns it: the clone first, then the steps.
   package var explanation: [ExplanationStep] {
-    var lines: [ExplanationStep] = []
+    var lines = preparation
     lines.append(
       ExplanationStep(
         what: "make a process in namespaces of its own", kernelCall: "clone3(\(newNamespaces.kernelNames))",

@@ -26,7 +26,8 @@ extension Integration {
               + LayeredImage.leftOut
           ).expecting(0))
         #expect(expected.count > 300)
-        for path in Set(expected.keys).union(found.keys).sorted() {
+        // The container's own hosts, hostname and resolv.conf are put into its /etc, which shows in that directory's time.
+        for path in Set(expected.keys).union(found.keys).sorted() where path != "/etc" {
           #expect(found[path] == expected[path], "\(path)")
         }
 
