@@ -85,7 +85,7 @@ extension Integration {
     @Test func `what one container writes no other sees`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
-        try store.skiff("run", "--name", "one", Store.image, "sh", "-c", "echo mine > /etc/mine; rm /bin/vi")
+        try store.skiff("run", "--name", "one", Store.image, "sh", "-c", "echo mine > /etc/mine; rm -f /bin/vi")
 
         let other = try store.skiff("run", "--rm", Store.image, "sh", "-c", "ls /etc/mine /bin/vi; true")
 

@@ -53,8 +53,9 @@ final class Harbour {
   func atEnd(_ act: @escaping () -> Void) { undo.append(act) }
 
   fileprivate func close() {
-    for act in undo.reversed() { act() }
+    // Before the stores' own file systems go.
     takeDownNetworks()
+    for act in undo.reversed() { act() }
     // The kernel takes some things down in its own time: links of a network namespace, cgroups, mounts of the last process.
     var left = before.newcomers(marks: [mark])
     let deadline = ContinuousClock.now + .seconds(5)
@@ -76,7 +77,8 @@ final class Harbour {
 extension Harbour {
   /// A store's bridge stays for its next container, as a person's would: the test's own stores have none.
   fileprivate func takeDownNetworks() {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+    let places = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    for name in places + places.map({ $0 + "/store" }) {
       guard exists("\(name)/networks") else { continue }
       do {
         let networks = NetworkStore(rootDirectory: path(name), runDirectory: path("run"))
