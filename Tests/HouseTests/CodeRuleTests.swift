@@ -53,6 +53,16 @@ import Testing
     }
   }
 
+  /// An owner without a name ends at once: `try open(path).descriptor.write(…)` writes to a closed descriptor.
+  @Test func `a descriptor is lent by an owner that has a name`() {
+    for file in SourceTree.files where !file.path.hasPrefix("Tests/HouseTests/") {
+      for match in file.code.matches(of: /\)\s*\.descriptor\b/) {
+        let line = file.code[..<match.range.lowerBound].count { $0.isNewline } + 1
+        Issue.record("\(file.path):\(line): the owner of this descriptor has no name")
+      }
+    }
+  }
+
   @Test func `no file grows beyond a story`() {
     for file in SourceTree.files {
       let limit = 600

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import SkiffKernel
 import SkiffRuntime
 import SkiffSpec
@@ -12,7 +12,6 @@ private struct FakeMachine {
     var template = Array("/tmp/skiff-cgroups-XXXXXX".utf8CString)
     try #require(mkdtemp(&template) != nil)
     let machine = FakeMachine(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    defer { machine.remove() }
     for (name, content) in files {
       let names = name.split(separator: "/")
       for count in 1..<max(names.count, 1) {
@@ -24,10 +23,7 @@ private struct FakeMachine {
       close(file)
     }
     try body(machine)
-  }
-
-  private func remove() {
-    try? Descriptor.workingDirectory.removeTree(KernelPath(path))
+    try FileManager.default.removeItem(atPath: machine.path)
   }
 
   func detect(_ mounts: [String: ControlGroupFileSystem]) throws -> CgroupHierarchy {

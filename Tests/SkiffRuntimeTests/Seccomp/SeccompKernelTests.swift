@@ -4,13 +4,12 @@ import SkiffRuntime
 import SkiffSpec
 import Testing
 
-/// Runs the probe with its acts, each a list of words; gives its lines.
+/// Runs the probe with its acts, each a list of words, in a mount namespace of its own; gives its lines.
 func probeLines(_ acts: [[String]]) throws -> [String] {
   let process = Process()
-  process.executableURL =
-    URL(filePath: #filePath).appending(path: "../../../../.build/release/skiff-probe")
-    .standardizedFileURL
-  process.arguments = Array(acts.joined(separator: [","]))
+  let probe = URL(filePath: #filePath).appending(path: "../../../../.build/release/skiff-probe").standardizedFileURL
+  process.executableURL = URL(filePath: "/usr/bin/unshare")
+  process.arguments = ["--mount", "--propagation", "private", probe.path] + acts.joined(separator: [","])
   let pipe = Pipe()
   process.standardOutput = pipe
   process.standardInput = FileHandle.nullDevice
@@ -25,8 +24,8 @@ func probeLines(_ acts: [[String]]) throws -> [String] {
   private func withDirectory(_ body: (URL) throws -> Void) throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "skiff-seccomp-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
-    defer { try? FileManager.default.removeItem(at: directory) }
     try body(directory)
+    try FileManager.default.removeItem(at: directory)
   }
 
   private func write(_ program: SeccompProgram, to file: URL) throws {
