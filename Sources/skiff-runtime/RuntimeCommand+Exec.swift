@@ -24,6 +24,7 @@ extension RuntimeCommand {
     request.extraEnvironment = arguments.values("env")
     request.workingDirectory = arguments.value("cwd")
     request.detaches = arguments.has("detach")
+    request.ignoresPause = arguments.has("ignore-paused")
     request.pidFilePath = arguments.value("pid-file")
     request.consoleSocketPath = arguments.value("console-socket")
     request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0

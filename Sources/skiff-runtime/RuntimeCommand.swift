@@ -113,7 +113,12 @@ struct RuntimeCommand {
       try printBytes(Features.document())
       return 0
     case "monitor": return try monitor(words)
-    case "checkpoint", "restore", "events", "pause", "resume", "ps", "update", "mounts":
+    case "pause": return try pause(words)
+    case "resume": return try resume(words)
+    case "ps": return try processes(words)
+    case "update": return try update(words)
+    case "events": return try events(words)
+    case "checkpoint", "restore", "mounts":
       throw UsageError(words: "\(verb) is not supported by this version of skiff-runtime")
     default: throw UsageError(words: "unknown command \"\(verb)\" (see skiff-runtime --help)")
     }

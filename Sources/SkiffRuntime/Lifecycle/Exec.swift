@@ -15,6 +15,8 @@ package struct ExecRequest {
   package var wantsTerminal: Bool?
   package var noNewPrivileges: Bool?
   package var detaches = false
+  /// Joins a paused container too; the process begins when the container goes on.
+  package var ignoresPause = false
   package var preservedDescriptors: UInt32 = 0
   package var pidFilePath: String?
   package var consoleSocketPath: String?
@@ -34,7 +36,10 @@ extension ContainerRuntime {
     else { throw .missing(request.id.text) }
     switch record.status() {
     case .created, .running: break
-    case .paused: throw .wrongState("cannot exec in a paused container")
+    case .paused:
+      if !request.ignoresPause {
+        throw .wrongState("cannot exec in a paused container (use --ignore-paused to override)")
+      }
     case .creating, .stopped: throw .wrongState("cannot exec in a stopped container")
     }
     let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: request.id.text)

@@ -20,6 +20,8 @@ extension ContainerRuntime {
     do throws(Errno) {
       let process = try record.openInit()
       try process.descriptor.sendSignal(signal)
+      // A frozen process of v1 does not even die.
+      if signal == Signal.kill, let cgroup = record.cgroup, (try? cgroup.isFrozen()) == true { try? cgroup.thaw() }
     } catch {
       if error == .noSuchProcess { throw .notRunning(id.text) }
       throw .failed("cannot send signal \(signal) to container \(id.text): \(error)")
