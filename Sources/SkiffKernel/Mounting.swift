@@ -40,6 +40,22 @@ package struct FileSystemContext: ~Copyable {
     self.context = FileDescriptor(adopting: Int32(try checked(answer)))
   }
 
+  /// Begins a change of the file system that a mount shows (fspick(2)).
+  package init(of mount: Descriptor) throws(Errno) {
+    let empty: KernelPath = ""
+    let closeOnExec: UInt = 1
+    let emptyPath: UInt = 8
+    let number = mount.number
+    let answer = empty.withAddress { rawSystemCall(__NR_fspick, number.register, $0, closeOnExec | emptyPath) }
+    self.context = FileDescriptor(adopting: Int32(try checked(answer)))
+  }
+
+  /// Makes the change (FSCONFIG_CMD_RECONFIGURE).
+  package func reconfigure() throws(Errno) {
+    let reconfigure: UInt = 7
+    try systemCall(__NR_fsconfig, context.number.register, reconfigure, 0, 0, 0)
+  }
+
   /// Sets a parameter that is a word alone, such as `ro` (FSCONFIG_SET_FLAG).
   package func set(flag key: KernelPath) throws(Errno) {
     let number = context.number

@@ -35,7 +35,14 @@ extension LaunchPerformer {
   // MARK: Mounts
 
   mutating func makeFileSystem(_ mount: FileSystemMount) throws(Errno) {
-    let target = mount.refusesLinks ? try plainDirectory(mount.target) : try directory(mount.target)
+    let target: FileDescriptor
+    if mount.refusesLinks {
+      target = try plainDirectory(mount.target)
+    } else if mount.keepsTargetLink {
+      target = try unfollowed(mount.target)
+    } else {
+      target = try directory(mount.target)
+    }
     let context = try FileSystemContext(type: try KernelPath(mount.type))
     if let source = mount.source, !source.isEmpty { try context.set("source", to: try KernelPath(source)) }
     for parameter in mount.parameters {
@@ -46,10 +53,61 @@ extension LaunchPerformer {
         try context.set(flag: key)
       }
     }
-    let tree = try context.mount(mount.attributes)
+    if mount.takesModeOfPlace {
+      let mode = try target.descriptor.status().permissions
+      try context.set("mode", to: try KernelPath(String(mode, radix: 8)))
+    }
+    // What is copied in must be written first.
+    let isClosedLater = mount.copiesUp && mount.attributes.contains(.readOnly)
+    let tree = try context.mount(isClosedLater ? mount.attributes.subtracting(.readOnly) : mount.attributes)
+    if mount.copiesUp { try copyUp(target.descriptor, into: tree.descriptor, mount) }
+    if isClosedLater { try tree.descriptor.changeMount(set: .readOnly) }
     try tree.descriptor.attach(onto: target.descriptor)
     if let propagation = mount.propagation { try tree.descriptor.changeMount(propagation: propagation) }
     if mount.type == "proc", processes == nil { processes = keep(tree) }
+  }
+
+  /// Copies what a directory holds into a file system that is attached nowhere yet: nobody sees it half done.
+  private func copyUp(_ place: Descriptor, into tree: Descriptor, _ mount: FileSystemMount) throws(Errno) {
+    let from = try place.open(".", [.readOnly, .directory])
+    let to = try tree.open(".", [.readOnly, .directory])
+    try TreeCopy(
+      source: from.descriptor, target: to.descriptor, skipsForbiddenDevices: isInsideUserNamespace,
+      changesTop: false
+    ).run()
+    // The directory itself keeps its owner and mode, unless the options say otherwise.
+    let status = try from.descriptor.status()
+    let names = Set(mount.parameters.map(\.key))
+    if names.isDisjoint(with: ["uid", "gid"]), status.userID != 0 || status.groupID != 0 {
+      try to.descriptor.changeOwner(userID: status.userID, groupID: status.groupID)
+    }
+  }
+
+  /// Changes a mount that is there already, and its file system where that was given words of its own.
+  func changeMount(_ path: String, _ options: MountOptions) throws(Errno) {
+    let place = options.keepsTargetLink ? try unfollowed(path) : try open(path)
+    if let propagation = options.propagation {
+      try place.descriptor.changeMount(propagation: propagation, recursive: options.propagatesRecursively)
+    }
+    if !options.set.isEmpty || !options.clear.isEmpty {
+      try place.descriptor.changeMount(set: options.set, clear: options.clear)
+    }
+    if !options.setRecursively.isEmpty || !options.clearRecursively.isEmpty {
+      try place.descriptor.changeMount(
+        set: options.setRecursively, clear: options.clearRecursively, recursive: true)
+    }
+    if options.isBind || (options.parameters.isEmpty && options.fileSystemFlags.isEmpty) { return }
+    let context = try FileSystemContext(of: place.descriptor)
+    for flag in options.fileSystemFlags { try context.set(flag: try KernelPath(flag)) }
+    for parameter in options.parameters {
+      let key = try KernelPath(parameter.key)
+      if let value = parameter.value {
+        try context.set(key, to: try KernelPath(value))
+      } else {
+        try context.set(flag: key)
+      }
+    }
+    try context.reconfigure()
   }
 
   /// A directory reached without any symbolic link, made if it is missing.
@@ -67,27 +125,64 @@ extension LaunchPerformer {
   }
 
   func bind(_ mount: BindMount) throws(Errno) {
-    let isDirectory = resources.sourceIsDirectory[mount.source]
-    let target = isDirectory ? try directory(mount.target) : try file(mount.target)
-    try resources.sources[mount.source].attach(onto: target.descriptor)
+    switch resources.sources[mount.source] {
+    case .link(let held): try makeLink(holding: held, at: mount.target)
+    case .tree(let tree, let isDirectory):
+      let target: FileDescriptor
+      if mount.options.keepsTargetLink {
+        target = try unfollowed(mount.target)
+      } else {
+        target = isDirectory ? try directory(mount.target) : try file(mount.target)
+      }
+      try tree.attach(onto: target.descriptor)
+    }
+  }
+
+  /// Makes a link as the source is one; the same one may be there already.
+  private func makeLink(holding held: KernelPath, at path: String) throws(Errno) {
+    let place = try Place(path)
+    let parent = try directory(place.parent)
+    do throws(Errno) {
+      try parent.descriptor.makeSymbolicLink(place.name, target: held)
+    } catch {
+      guard error == .exists, try parent.descriptor.readLink(place.name) == held else { throw error }
+    }
+  }
+
+  /// Opens what stands at a path, itself even where it is a link.
+  private func unfollowed(_ path: String) throws(Errno) -> FileDescriptor {
+    let place = try Place(path)
+    let parent = try directory(place.parent)
+    return try parent.descriptor.open(place.name, [.pathOnly, .noFollow])
   }
 
   /// Opens a file of the container as a place to mount on, making it empty where it is missing.
   private func file(_ path: String) throws(Errno) -> FileDescriptor {
-    do throws(Errno) {
-      return try open(path)
-    } catch {
-      guard error == .notFound else { throw error }
+    var path = path
+    let linkLimit = 40
+    for _ in 0..<linkLimit {
+      do throws(Errno) {
+        return try open(path)
+      } catch {
+        guard error == .notFound else { throw error }
+      }
+      let place = try Place(path)
+      let parent = try directory(place.parent)
+      do throws(Errno) {
+        _ = try parent.descriptor.open(place.name, [.create, .exclusive, .noFollow], mode: 0o644)
+      } catch {
+        guard error == .exists else { throw error }
+        // A link to what is not there yet: the file is made where it leads, inside the container's root.
+        if try parent.descriptor.status(place.name).type == .symbolicLink {
+          let held = try parent.descriptor.readLink(place.name)
+          path = held.bytes.first == UInt8(ascii: "/") ? held.text : "\(place.parent)/\(held.text)"
+          continue
+        }
+      }
+      return try parent.descriptor.open(
+        place.name, [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
     }
-    let place = try Place(path)
-    let parent = try directory(place.parent)
-    do throws(Errno) {
-      _ = try parent.descriptor.open(place.name, [.create, .exclusive, .noFollow], mode: 0o644)
-    } catch {
-      guard error == .exists else { throw error }
-    }
-    return try parent.descriptor.open(
-      place.name, [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+    throw .tooManyLinks
   }
 
   func sealMount(_ path: String) throws(Errno) {

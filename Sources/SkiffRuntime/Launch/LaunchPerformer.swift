@@ -11,6 +11,7 @@ struct LaunchPerformer {
   let hooks: RuntimeSpec.Hooks
   let namespaceFiles: [String]
   let homeOfUserID: UInt32?
+  let isInsideUserNamespace: Bool
   // What is opened below stays open until execve(2) closes it: the process lives for nothing else.
   /// The container's tree, once it is attached.
   var root: Descriptor?
@@ -31,6 +32,7 @@ struct LaunchPerformer {
     self.hooks = plan.hooks
     self.namespaceFiles = plan.namespaceFiles
     self.homeOfUserID = plan.homeOfUserID
+    self.isInsideUserNamespace = plan.newNamespaces.contains(.user) || plan.userNamespacePath != nil
     self.image = resources.image
     self.resources = resources
     self.channel = channel
@@ -85,6 +87,7 @@ struct LaunchPerformer {
     case .attachRoot(let path): try attachRoot(path)
     case .mount(let mount): try makeFileSystem(mount)
     case .bind(let mount): try bind(mount)
+    case .changeMount(let path, let options): try changeMount(path, options)
     case .makeDirectory(let path): _ = try directory(path)
     case .link(let path, let target): try makeLink(path, target)
     case .makeDevice(let node): try makeDevice(node)

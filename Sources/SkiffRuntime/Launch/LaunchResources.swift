@@ -1,6 +1,13 @@
 package import SkiffKernel
 internal import SkiffSpec
 
+/// Something of the host's that a step shows in the container.
+enum PreparedSource {
+  case tree(Descriptor, isDirectory: Bool)
+  /// A link that is made anew: what it holds.
+  case link(KernelPath)
+}
+
 /// What the parent opens for a launch before it clones: the child only uses it.
 package final class LaunchResources {
   /// Owns every file below that is known by a lent descriptor.
@@ -8,9 +15,7 @@ package final class LaunchResources {
   /// The container's root file system, attached nowhere yet.
   private(set) var rootTree: Descriptor?
   /// Trees of the host in the order of the plan's sources, attached nowhere yet, with their options applied.
-  private(set) var sources: [Descriptor] = []
-  /// Whether a source is a directory.
-  private(set) var sourceIsDirectory: [Bool] = []
+  private(set) var sources: [PreparedSource] = []
   /// Handles in the order of the plan's namespace files.
   private(set) var namespaces: [Descriptor] = []
   private(set) var userNamespace: Descriptor?
@@ -76,7 +81,8 @@ package final class LaunchResources {
   private static func cloneTree(_ source: BindSource) throws(Errno) -> FileDescriptor {
     let path = try KernelPath(source.path)
     do throws(Errno) {
-      return try Descriptor.workingDirectory.cloneTree(path, recursive: source.isRecursive)
+      return try Descriptor.workingDirectory.cloneTree(
+        path, recursive: source.isRecursive, follow: !source.options.keepsSourceLink)
     } catch {
       let parts = source.path.split(separator: "/", maxSplits: 3)
       guard error == .invalidArgument, parts.count == 4, parts[0] == "proc", parts[2] == "root",
@@ -121,29 +127,63 @@ package final class LaunchResources {
 
   private func open(_ source: BindSource) throws(LaunchError) {
     do throws(Errno) {
+      if source.options.copiesLink, let link = try Self.link(source.path) {
+        sources.append(.link(link))
+        return
+      }
       let tree = try Self.cloneTree(source)
-      let options = source.options
-      // The clone is a peer of the host's mount until told otherwise.
-      if let propagation = options.propagation {
-        try tree.descriptor.changeMount(propagation: propagation, recursive: options.propagatesRecursively)
+      try applyOptions(of: source, to: tree.descriptor)
+      // Anything else on /proc would be a decoy for what decides about security (CVE-2019-19921).
+      if source.mustBeProcfs, try tree.descriptor.fileSystemStatus().magic != FileSystemStatus.proc {
+        throw .noSuchDevice
       }
-      if !options.set.isEmpty || !options.clear.isEmpty {
-        try tree.descriptor.changeMount(set: options.set, clear: options.clear)
-      }
-      if !options.setRecursively.isEmpty || !options.clearRecursively.isEmpty {
-        try tree.descriptor.changeMount(
-          set: options.setRecursively, clear: options.clearRecursively, recursive: true)
-      }
-      if !source.uidMappings.isEmpty {
-        try IDMappedMounts.apply(
-          uids: source.uidMappings, gids: source.gidMappings, to: tree.descriptor,
-          recursive: options.isIDMappedRecursively)
-      }
-      sourceIsDirectory.append(try tree.descriptor.status().type == .directory)
-      sources.append(own(tree))
+      let isDirectory = try tree.descriptor.status().type == .directory
+      sources.append(.tree(own(tree), isDirectory: isDirectory))
     } catch {
-      let hint = error == .notFound ? " (the source of a bind must exist)" : ""
+      let hint =
+        switch error {
+        case .notFound: " (the source of a bind must exist)"
+        case .noSuchDevice where source.mustBeProcfs: " (only procfs can be mounted on /proc)"
+        default: ""
+        }
       throw LaunchError("\(source.keyPath): cannot bind \(source.path): \(error)\(hint)")
+    }
+  }
+
+  private static func link(_ path: String) throws(Errno) -> KernelPath? {
+    do throws(Errno) {
+      return try Descriptor.workingDirectory.readLink(try KernelPath(path))
+    } catch {
+      // Not a link.
+      guard error == .invalidArgument else { throw error }
+      return nil
+    }
+  }
+
+  private func applyOptions(of source: BindSource, to tree: Descriptor) throws(Errno) {
+    let options = source.options
+    // The clone is a peer of the host's mount until told otherwise.
+    if let propagation = options.propagation {
+      try tree.changeMount(propagation: propagation, recursive: options.propagatesRecursively)
+    }
+    if !options.set.isEmpty || !options.clear.isEmpty {
+      do throws(Errno) {
+        try tree.changeMount(set: options.set, clear: options.clearedByBind)
+      } catch {
+        // In a user namespace properties that came with the mount are locked: they stay, unless they were to go by name.
+        guard error == .notPermitted else { throw error }
+        try tree.changeMount(set: options.set, clear: options.clear)
+      }
+    }
+    if !options.setRecursively.isEmpty || !options.clearRecursively.isEmpty {
+      try tree.changeMount(set: options.setRecursively, clear: options.clearRecursively, recursive: true)
+    }
+    if source.takesUserNamespace {
+      try tree.changeMount(
+        set: .idMapped, userNamespace: userNamespace, recursive: options.isIDMappedRecursively)
+    } else if !source.uidMappings.isEmpty {
+      try IDMappedMounts.apply(
+        uids: source.uidMappings, gids: source.gidMappings, to: tree, recursive: options.isIDMappedRecursively)
     }
   }
 }

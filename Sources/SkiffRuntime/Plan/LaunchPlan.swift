@@ -42,6 +42,10 @@ package struct BindSource: Equatable, Sendable {
   package var options: MountOptions
   package var uidMappings: [RuntimeSpec.IDMapping]
   package var gidMappings: [RuntimeSpec.IDMapping]
+  /// Shown under the ids of the user namespace that the container joins.
+  package var takesUserNamespace = false
+  /// Nothing but procfs may lie on /proc.
+  package var mustBeProcfs = false
   /// The key path in the spec, for errors: `mounts[3]`.
   package var keyPath: String
 

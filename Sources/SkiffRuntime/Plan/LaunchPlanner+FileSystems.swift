@@ -24,36 +24,83 @@ extension LaunchPlanner {
   private mutating func plan(_ mount: RuntimeSpec.Mount, keyPath: String) throws(LaunchError) {
     let options = MountOptions(mount.options)
     let target = mount.destination.hasPrefix("/") ? mount.destination : "/" + mount.destination
-    if options.copiesUp {
-      throw LaunchError("\(keyPath): the option tmpcopyup is not supported by this version of skiff-runtime")
+    let isBind = options.isBind || mount.type == "bind"
+    func refuse(_ words: String) -> LaunchError { LaunchError("\(keyPath) (\(target)): \(words)") }
+    if options.isRemount {
+      plan.steps.append(.changeMount(target, options))
+      return
     }
-    if options.isBind || mount.type == "bind" {
+    if let refusal = placeRefusal(Self.normalized(target), mount, isBind: isBind) { throw refuse(refusal) }
+    if isBind {
       try planBind(mount, options, target: target, keyPath: keyPath)
       return
     }
     guard let type = mount.type, !type.isEmpty else {
       throw LaunchError("\(keyPath) (\(target)) has neither a type nor the option bind")
     }
+    if options.isIDMapped || !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
+      throw refuse("id-mapped mounts are only supported for bind-mounts")
+    }
+    if options.keepsSourceLink || options.copiesLink {
+      throw refuse("src-nofollow and copy-symlink are only for binds")
+    }
     if type == "cgroup" || type == "cgroup2" {
+      if options.copiesUp { throw refuse("the option tmpcopyup is only for tmpfs") }
       try planCgroups(options, target: target, keyPath: keyPath)
       return
     }
     var fileSystem = FileSystemMount(type: type, target: target)
     fileSystem.source = mount.source
-    fileSystem.attributes = options.set
-    fileSystem.parameters = options.parameters
+    // One mount: what is meant for everything beneath is meant for it.
+    fileSystem.attributes = options.set.subtracting(options.clearRecursively).union(options.setRecursively)
+    fileSystem.parameters = options.fileSystemFlags.map { MountParameter(key: $0, value: nil) } + options.parameters
     fileSystem.refusesLinks = type == "proc" || type == "sysfs"
+    fileSystem.keepsTargetLink = options.keepsTargetLink
+    if type == "tmpfs" {
+      fileSystem.copiesUp = options.copiesUp
+      fileSystem.takesModeOfPlace = !options.parameters.contains { $0.key == "mode" }
+    } else if options.copiesUp {
+      throw refuse("the option tmpcopyup is only for tmpfs")
+    }
     // A read-only /dev gets its nodes first; `sealMount` closes it.
     if Self.cleaned(target) == "/dev" { fileSystem.attributes.subtract(.readOnly) }
     fileSystem.propagation = options.propagation
     plan.steps.append(.mount(fileSystem))
   }
 
+  /// Files of procfs over which a container may have a file of the engine's (lxcfs, criu); anything else there would hide what
+  /// decides about security (CVE-2019-16884, CVE-2019-19921).
+  private static let placesInProcfs: Set<String> = [
+    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
+    "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+  ]
+
+  /// Why nothing may be mounted on a place; nil where it may.
+  private func placeRefusal(_ place: String, _ mount: RuntimeSpec.Mount, isBind: Bool) -> String? {
+    if place == "/" { return "the place is the top of the root file system" }
+    if place == "/proc" {
+      // Whether the source of a bind is procfs is seen when it is opened.
+      return isBind || mount.type == "proc" ? nil : "only procfs can be mounted on /proc"
+    }
+    if place.hasPrefix("/proc/"), !Self.placesInProcfs.contains(place) {
+      return "it cannot be mounted because it is inside /proc"
+    }
+    return nil
+  }
+
   private mutating func planBind(
     _ mount: RuntimeSpec.Mount, _ options: MountOptions, target: String, keyPath: String
   ) throws(LaunchError) {
+    func refuse(_ words: String) -> LaunchError { LaunchError("\(keyPath) (\(target)): \(words)") }
     guard let written = mount.source, !written.isEmpty else {
       throw LaunchError("\(keyPath) (\(target)) is a bind without a source")
+    }
+    if let parameter = options.parameters.first {
+      throw refuse("bind mounts cannot have any filesystem-specific options applied: \(parameter)")
+    }
+    if options.copiesUp { throw refuse("the option tmpcopyup is only for tmpfs") }
+    if options.copiesLink, options.keepsSourceLink || options.keepsTargetLink {
+      throw refuse("copy-symlink is mutually exclusive with src-nofollow and dest-nofollow")
     }
     let path = written.hasPrefix("/") ? written : circumstances.bundlePath + "/" + written
     var options = options
@@ -64,21 +111,46 @@ extension LaunchPlanner {
       options.propagation = root?.0 ?? .slave
       options.propagatesRecursively = true
     }
-    if options.isIDMapped, mount.uidMappings.isEmpty, spec.linux.uidMappings.isEmpty {
-      throw LaunchError("\(keyPath) (\(target)): idmap needs mappings of the mount or of the user namespace")
-    }
-    let isIDMapped = options.isIDMapped || !mount.uidMappings.isEmpty
-    let source = plan.sources.count
-    plan.sources.append(
-      BindSource(
-        path: path, isRecursive: options.isRecursiveBind, options: options,
-        uidMappings: !isIDMapped ? [] : mount.uidMappings.isEmpty ? spec.linux.uidMappings : mount.uidMappings,
-        gidMappings: !isIDMapped ? [] : mount.gidMappings.isEmpty ? spec.linux.gidMappings : mount.gidMappings,
-        keyPath: keyPath))
+    let index = plan.sources.count
+    var source = BindSource(
+      path: path, isRecursive: options.isRecursiveBind, options: options, keyPath: keyPath)
+    source.mustBeProcfs = Self.normalized(target) == "/proc"
+    try planIDMap(mount, options, &source, refuse)
+    plan.sources.append(source)
     plan.steps.append(
       .bind(
         BindMount(
-          sourcePath: path, target: target, source: source, isRecursive: options.isRecursiveBind, options: options)))
+          sourcePath: path, target: target, source: index, isRecursive: options.isRecursiveBind, options: options)))
+  }
+
+  /// Under which ids a bind shows its files: the mount's own mappings, those of its option, or the user namespace's.
+  private func planIDMap(
+    _ mount: RuntimeSpec.Mount, _ options: MountOptions, _ source: inout BindSource, _ refuse: (String) -> LaunchError
+  ) throws(LaunchError) {
+    if !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
+      guard !mount.uidMappings.isEmpty, !mount.gidMappings.isEmpty else {
+        throw refuse("id-mapped mounts must have both uid and gid mappings specified")
+      }
+      (source.uidMappings, source.gidMappings) = (mount.uidMappings, mount.gidMappings)
+      return
+    }
+    guard options.isIDMapped else { return }
+    if let own = options.idMap {
+      if let problem = own.problem { throw refuse("the option idmap: \(problem)") }
+      guard let uids = own.uidMappings(within: spec.linux.uidMappings),
+        let gids = own.gidMappings(within: spec.linux.gidMappings)
+      else { throw refuse("the option idmap: a range after @ is not inside the container's user namespace") }
+      (source.uidMappings, source.gidMappings) = (uids, gids)
+      return
+    }
+    if plan.userNamespacePath != nil {
+      source.takesUserNamespace = true
+      return
+    }
+    guard !spec.linux.uidMappings.isEmpty, !spec.linux.gidMappings.isEmpty else {
+      throw refuse("idmap needs mappings of the mount or of the user namespace")
+    }
+    (source.uidMappings, source.gidMappings) = (spec.linux.uidMappings, spec.linux.gidMappings)
   }
 
   // MARK: Control groups
@@ -164,6 +236,21 @@ extension LaunchPlanner {
   /// The path without doubled or closing slashes and without `.`; `..` is left to the kernel.
   static func cleaned(_ path: String) -> String {
     "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+  }
+}
+
+extension LaunchPlanner {
+  /// The path as it reads: without `.`, and with `..` taken back in the text. For rules about places, never to find one.
+  static func normalized(_ path: String) -> String {
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." {
+        _ = parts.popLast()
+      } else {
+        parts.append(part)
+      }
+    }
+    return "/" + parts.joined(separator: "/")
   }
 }
 

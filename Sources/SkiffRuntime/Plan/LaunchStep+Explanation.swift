@@ -41,13 +41,18 @@ extension LaunchStep {
       Self.tell(
         "mount \(mount.type) on \(mount.target)",
         "fsopen(\"\(mount.type)\"), fsmount(\(mount.attributes.kernelNames)), move_mount(\"\(mount.target)\")",
-        "mount -t \(mount.type)\(mount.commandOptions) \(mount.source ?? mount.type) <root>\(mount.target)")
+        "mount -t \(mount.type)\(mount.commandOptions) \(mount.source ?? mount.type) <root>\(mount.target)"
+          + (mount.copiesUp ? " # with what was there: cp -a" : ""))
     case .bind(let mount):
       Self.tell(
         "show \(mount.sourcePath) on \(mount.target)",
         "open_tree(\"\(mount.sourcePath)\", OPEN_TREE_CLONE), move_mount(\"\(mount.target)\")",
         "mount --\(mount.isRecursive ? "r" : "")bind\(mount.options.set.contains(.readOnly) ? " -o ro" : "") \(mount.sourcePath) <root>\(mount.target)"
       )
+    case .changeMount(let path, let options):
+      Self.tell(
+        "change the mount \(path)", "mount_setattr(\"\(path)\", \(options.set.kernelNames))",
+        "mount -o remount,\(options.set.optionWords.joined(separator: ",")) <root>\(path)")
     case .makeDirectory(let path), .makeWorkingDirectory(let path):
       Self.tell("make the directory \(path)", "mkdirat(root, \"\(path)\")", "mkdir -p <root>\(path)")
     case .link(let path, let target):

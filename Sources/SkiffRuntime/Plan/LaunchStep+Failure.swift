@@ -15,6 +15,8 @@ extension LaunchStep {
       return LaunchError("cannot mount \(mount.type) on \(mount.target): \(error)\(mountHint(error))")
     case .bind(let mount):
       return LaunchError("cannot mount \(mount.sourcePath) on \(mount.target): \(error)\(mountHint(error))")
+    case .changeMount(let path, _):
+      return LaunchError("cannot change the mount \(path): \(error)\(mountHint(error))")
     case .enterWorkingDirectory(let path):
       return LaunchError("cannot enter the working directory \(path): \(error)")
     case .setResourceLimit(let limit, _):

@@ -21,6 +21,7 @@ package enum LaunchStep: Equatable, Sendable {
   case attachRoot(path: String)
   case mount(FileSystemMount)
   case bind(BindMount)
+  case changeMount(String, MountOptions)
   case makeDirectory(String)
   case link(path: String, target: String)
   case makeDevice(DeviceNode)
@@ -75,6 +76,12 @@ package struct FileSystemMount: Equatable, Sendable {
   /// The last component of the target must not be a link, and must be new or a plain directory: for procfs and sysfs,
   /// which decide about security (CVE-2019-19921, CVE-2023-27561).
   package var refusesLinks = false
+  /// Mounted on a link itself that stands in the target's place.
+  package var keepsTargetLink = false
+  /// What the target holds is copied into the new file system first.
+  package var copiesUp = false
+  /// The new root directory has the mode of the one that it covers.
+  package var takesModeOfPlace = false
 
   package init(type: String, target: String) {
     self.type = type

@@ -1,4 +1,5 @@
 package import SkiffKernel
+internal import SkiffSpec
 
 /// The options of a mount, sorted by what they mean to the kernel (config.md "Mounts", mount(8)).
 package struct MountOptions: Equatable, Sendable {
@@ -11,9 +12,20 @@ package struct MountOptions: Equatable, Sendable {
   package var propagatesRecursively = false
   package var isBind = false
   package var isRecursiveBind = false
+  /// Changes the mount that is there already.
+  package var isRemount = false
   package var isIDMapped = false
   package var isIDMappedRecursively = false
+  /// Mappings in the option itself, as crun takes them; nil where there are none.
+  package var idMap: IDMapOption?
   package var copiesUp = false
+  /// A link in the source's or in the target's place is meant itself, not what it leads to.
+  package var keepsSourceLink = false
+  package var keepsTargetLink = false
+  /// A source that is a link is made anew in the container, not mounted.
+  package var copiesLink = false
+  /// What is the whole file system's, not the mount's: `sync`, `nolazytime`. Means nothing for a bind.
+  package var fileSystemFlags: [String] = []
   /// What only the file system itself understands: `size=64k`, `newinstance`.
   package var parameters: [MountParameter] = []
 
@@ -27,7 +39,7 @@ package struct MountOptions: Equatable, Sendable {
   private mutating func add(_ word: String) {
     if let attribute = Self.attribute(word) {
       turn(attribute, recursively: false)
-    } else if word.first == "r", let attribute = Self.attribute(String(word.dropFirst())), word != "rbind" {
+    } else if word.first == "r", let attribute = Self.attribute(String(word.dropFirst())) {
       turn(attribute, recursively: true)
     } else if let (propagation, recursive) = Self.propagation(word) {
       self.propagation = propagation
@@ -38,32 +50,24 @@ package struct MountOptions: Equatable, Sendable {
   }
 
   private mutating func turn(_ attribute: Attribute, recursively: Bool) {
+    var (set, clear) = recursively ? (setRecursively, clearRecursively) : (self.set, self.clear)
     // Access times are one field of the kernel's, not bits: whoever sets it clears what was there.
     let touchesTimes = !attribute.bits.isDisjoint(with: .accessTimeMask) || attribute.isAccessTime
-    if recursively {
-      if touchesTimes { clearRecursively.formUnion(.accessTimeMask) }
-      if attribute.isSet {
-        setRecursively.formUnion(attribute.bits)
-      } else {
-        clearRecursively.formUnion(attribute.bits)
-      }
-      if attribute.isSet {
-        if !touchesTimes { clearRecursively.subtract(attribute.bits) }
-      } else {
-        setRecursively.subtract(attribute.bits)
-      }
+    if touchesTimes {
+      clear.formUnion(.accessTimeMask)
+      set.subtract(.accessTimeMask)
+    }
+    if attribute.isSet {
+      set.formUnion(attribute.bits)
+      if !touchesTimes { clear.subtract(attribute.bits) }
     } else {
-      if touchesTimes {
-        clear.formUnion(.accessTimeMask)
-        set.subtract(.accessTimeMask)
-      }
-      if attribute.isSet {
-        set.formUnion(attribute.bits)
-        if !touchesTimes { clear.subtract(attribute.bits) }
-      } else {
-        clear.formUnion(attribute.bits)
-        set.subtract(attribute.bits)
-      }
+      clear.formUnion(attribute.bits)
+      set.subtract(attribute.bits)
+    }
+    if recursively {
+      (setRecursively, clearRecursively) = (set, clear)
+    } else {
+      (self.set, self.clear) = (set, clear)
     }
   }
 
@@ -73,17 +77,25 @@ package struct MountOptions: Equatable, Sendable {
     case "rbind":
       isBind = true
       isRecursiveBind = true
+    case "remount": isRemount = true
     case "idmap": isIDMapped = true
     case "ridmap":
       isIDMapped = true
       isIDMappedRecursively = true
     case "tmpcopyup": copiesUp = true
-    // Without effect on a mount that is new, or gone from the kernel; accepted as runc accepts them.
-    case "defaults", "async", "nodirsync", "nomand", "nolazytime", "iversion", "noiversion", "loud", "silent", "acl",
-      "noacl",
-      "remount", "":
-      break
+    case "src-nofollow": keepsSourceLink = true
+    case "dest-nofollow": keepsTargetLink = true
+    case "copy-symlink": copiesLink = true
+    case "sync", "async", "dirsync", "mand", "nomand", "lazytime", "nolazytime": fileSystemFlags.append(word)
+    // `silent` is about the kernel's log alone; a file system that can count versions of its inodes always does by now.
+    case "defaults", "nodirsync", "iversion", "noiversion", "loud", "silent", "": break
     default:
+      if word.hasPrefix("idmap=") || word.hasPrefix("ridmap=") {
+        isIDMapped = true
+        isIDMappedRecursively = word.first == "r"
+        idMap = IDMapOption(String(word[word.index(after: word.firstIndex(of: "=") ?? word.startIndex)...]))
+        return
+      }
       if let equals = word.firstIndex(of: "=") {
         parameters.append(
           MountParameter(key: String(word[..<equals]), value: String(word[word.index(after: equals)...])))
@@ -97,11 +109,14 @@ package struct MountOptions: Equatable, Sendable {
   package static let known: [String] = {
     let attributes = [
       "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "nosymfollow", "symfollow", "nodiratime",
-      "diratime",
-      "noatime", "atime", "strictatime", "nostrictatime", "relatime", "norelatime",
+      "diratime", "noatime", "atime", "strictatime", "nostrictatime", "relatime", "norelatime",
     ]
     let propagation = ["private", "slave", "shared", "unbindable"]
-    let others = ["bind", "rbind", "idmap", "ridmap", "defaults"]
+    let others = [
+      "bind", "rbind", "idmap", "ridmap", "defaults", "remount", "tmpcopyup", "src-nofollow", "dest-nofollow",
+      "copy-symlink", "sync", "async", "dirsync", "mand", "nomand", "lazytime", "nolazytime", "iversion",
+      "noiversion", "loud", "silent",
+    ]
     let recursive = (attributes + propagation).map { "r" + $0 }
     return (attributes + propagation + others + recursive).sorted()
   }()
@@ -146,6 +161,18 @@ package struct MountOptions: Equatable, Sendable {
     case "runbindable": (.unbindable, true)
     default: nil
     }
+  }
+}
+
+extension MountOptions {
+  /// What a bind takes off besides what it is asked to: with any property named, those that are not are off, as with runc and
+  /// crun (`mount --bind -o …`); with none, the source's stay.
+  package var clearedByBind: MountAttributes {
+    let properties: MountAttributes = [
+      .readOnly, .noSetUserID, .noDevices, .noExecute, .noDirectoryAccessTime, .noFollowLinks,
+    ]
+    if isRemount || (set.isEmpty && clear.isEmpty) { return clear }
+    return clear.union(properties.subtracting(set))
   }
 }
 

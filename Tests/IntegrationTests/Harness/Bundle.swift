@@ -66,6 +66,15 @@ final class Bundle {
     return try run(["/bin/probe"] + words).expecting(0).lines.map { try JSON(text: $0) }
   }
 
+  /// Adds a user namespace whose ids are those from 100000 on, and gives it the root file system.
+  func enterUserNamespace() throws {
+    try configuration.append(#"{"type":"user"}"#, to: "linux", "namespaces")
+    for ids in ["uidMappings", "gidMappings"] {
+      try configuration.append(#"{"containerID":0,"hostID":100000,"size":65536}"#, to: "linux", ids)
+    }
+    try shell("chown -R 100000:100000 \(rootfs)")
+  }
+
   func setArguments(_ arguments: [String]) throws {
     let list = try JSONSerialization.data(withJSONObject: arguments)
     try configuration.merge(#"{"process":{"args":\#(String(decoding: list, as: UTF8.self))}}"#)

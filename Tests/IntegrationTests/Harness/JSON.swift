@@ -58,6 +58,12 @@ struct Document {
     members = Self.appended(members, value, path[...])
   }
 
+  /// Takes the last mount away again.
+  mutating func removeLastMount() {
+    guard let mounts = members["mounts"] as? [Any] else { return }
+    members["mounts"] = Array(mounts.dropLast())
+  }
+
   var data: Data {
     get throws { try JSONSerialization.data(withJSONObject: members, options: [.prettyPrinted, .sortedKeys]) }
   }

@@ -1,11 +1,14 @@
-import SkiffKernel
-
-/// Copies a tree by descriptors: no link is followed on either side. Hard links within the tree stay hard links.
-struct TreeCopy: ~Copyable {
+/// Copies a tree by descriptors: no link is followed on either side. Hard links within the tree stay hard links, holes stay holes;
+/// owners, modes, times and extended attributes go with the files.
+package struct TreeCopy: ~Copyable {
   private let source: Descriptor
   private let target: Descriptor
   /// The first copy of each file that has several names.
   private var firstNames: [Identity: KernelPath] = [:]
+  /// Whether device nodes that may not be made are left out.
+  private let skipsForbiddenDevices: Bool
+  /// Whether the target directory itself becomes as the source is.
+  private let changesTop: Bool
 
   /// Levels of directories; each costs two open files.
   private static let depthLimit = 200
@@ -16,13 +19,22 @@ struct TreeCopy: ~Copyable {
     let inode: UInt64
   }
 
-  init(source: Descriptor, target: Descriptor) {
+  /// Both directories must be open for reading.
+  ///
+  /// - Parameter skipsForbiddenDevices: inside a user namespace nobody may make device nodes, and no mount of its own would
+  ///   let them be opened: they are left out there.
+  /// - Parameter changesTop: whether owner, mode and attributes of the source directory itself go with it.
+  package init(
+    source: Descriptor, target: Descriptor, skipsForbiddenDevices: Bool = false, changesTop: Bool = true
+  ) {
     self.source = source
     self.target = target
+    self.skipsForbiddenDevices = skipsForbiddenDevices
+    self.changesTop = changesTop
   }
 
-  /// Copies everything in the source directory into the target, and the directory's own owner, mode and attributes.
-  consuming func run() throws(Errno) {
+  /// Copies everything in the source directory into the target.
+  package consuming func run() throws(Errno) {
     try copyDirectory(source, target, path: [], depth: 0)
   }
 
@@ -43,7 +55,7 @@ struct TreeCopy: ~Copyable {
       }
       try copy(entry.name, status, from, to, path: inside, depth: depth)
     }
-    try copyFacts(from, to)
+    if depth > 0 || changesTop { try copyFacts(from, to) }
   }
 
   private mutating func copy(
@@ -57,6 +69,8 @@ struct TreeCopy: ~Copyable {
       try copyDirectory(inner.descriptor, made.descriptor, path: path, depth: depth + 1)
     case .regular:
       let inner = try from.open(name, [.readOnly, .noFollow, .nonBlocking])
+      // What was a file a moment ago may be something else by now, in a tree that others can write.
+      guard try inner.descriptor.status().type == .regular else { throw .invalidArgument }
       let made = try to.open(name, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
       try made.descriptor.copyContent(of: inner.descriptor)
       try copyFacts(inner.descriptor, made.descriptor)
@@ -68,7 +82,13 @@ struct TreeCopy: ~Copyable {
     case .characterDevice where status.specialDevice == 0: break
     case .fifo, .socket, .characterDevice, .blockDevice:
       guard let type = status.type else { return }
-      try to.makeNode(name, type: type, mode: 0, major: status.major, minor: status.minor)
+      do throws(Errno) {
+        try to.makeNode(name, type: type, mode: 0, major: status.major, minor: status.minor)
+      } catch {
+        let isDevice = type == .characterDevice || type == .blockDevice
+        guard error == .notPermitted, isDevice, skipsForbiddenDevices else { throw error }
+        return
+      }
       let made = try to.open(name, [.pathOnly, .noFollow])
       try made.descriptor.changeOwner(userID: status.userID, groupID: status.groupID)
       try made.descriptor.changeModeOfHandle(status.permissions)
@@ -84,7 +104,13 @@ struct TreeCopy: ~Copyable {
     for name in try from.extendedAttributeNames() {
       // What overlayfs keeps for itself is no part of the content.
       if name.bytes.starts(with: Array("trusted.overlay.".utf8)) { continue }
-      if let value = try from.extendedAttribute(name) { try to.setExtendedAttribute(name, value) }
+      guard let value = try from.extendedAttribute(name) else { continue }
+      do throws(Errno) {
+        try to.setExtendedAttribute(name, value)
+      } catch {
+        // A user's notes do not fit on every file system; what decides about rights must not be lost.
+        guard error == .notSupported, name.bytes.starts(with: Array("user.".utf8)) else { throw error }
+      }
     }
     try to.changeMode(status.permissions)
     let modified = FileTime(seconds: status.modifiedSeconds, nanoseconds: status.modifiedNanoseconds)
