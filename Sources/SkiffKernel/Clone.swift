@@ -15,11 +15,13 @@ package enum CloneSide: ~Copyable {
 ///   - namespaces: made anew for the child.
 ///   - cgroup: a directory of the cgroup v2 tree that the child is born in (CLONE_INTO_CGROUP).
 ///   - sibling: the child's parent is the caller's parent (CLONE_PARENT).
+///   - sharesFiles: both have one table of open files (CLONE_FILES), until one of them executes a program.
 package func cloneProcess(
-  namespaces: NamespaceFlags = [], into cgroup: Descriptor? = nil, sibling: Bool = false
+  namespaces: NamespaceFlags = [], into cgroup: Descriptor? = nil, sibling: Bool = false, sharesFiles: Bool = false
 ) throws(Errno) -> CloneSide {
   let pidfdFlag: UInt64 = 0x0000_1000
   let parentFlag: UInt64 = 0x0000_8000
+  let filesFlag: UInt64 = 0x0000_0400
   let clearSignalHandlers: UInt64 = 0x1_0000_0000
   let intoCgroup: UInt64 = 0x2_0000_0000
   let childSignal: UInt64 = 17
@@ -28,6 +30,7 @@ package func cloneProcess(
     var arguments = CloneArguments()
     arguments.flags = namespaces.rawValue | pidfdFlag | clearSignalHandlers
     arguments.pidfd = UInt64(UInt(bitPattern: handle))
+    if sharesFiles { arguments.flags |= filesFlag }
     if sibling {
       arguments.flags |= parentFlag
     } else {
@@ -44,7 +47,8 @@ package func cloneProcess(
   let processID: Int32
   if answer == -Int(Errno.noSystemCall.code), namespaces.isEmpty, cgroup == nil, !sibling {
     // Filters of containers hide clone3, whose flags they cannot see; the older call does for a plain child.
-    processID = try cloneByRegisters(flags: pidfdFlag | childSignal, handle: &handle)
+    processID = try cloneByRegisters(
+      flags: pidfdFlag | childSignal | (sharesFiles ? filesFlag : 0), handle: &handle)
   } else {
     processID = Int32(try checked(answer))
   }

@@ -24,11 +24,11 @@ package struct SharedWords: ~Copyable {
   package subscript(index: Int) -> UInt64 {
     get {
       precondition(index >= 0 && index < count, "a word outside the shared memory")
-      return unsafe UnsafePointer<UInt64>(bitPattern: address)?[index] ?? 0
+      return UInt64(skiff_load_shared(address &+ UInt(bitPattern: index &* 8)))
     }
     nonmutating set {
       precondition(index >= 0 && index < count, "a word outside the shared memory")
-      unsafe UnsafeMutablePointer<UInt64>(bitPattern: address)?[index] = newValue
+      skiff_store_shared(address &+ UInt(bitPattern: index &* 8), UInt(newValue))
     }
   }
 }

@@ -12,6 +12,16 @@ package enum SeccompFilter {
   /// Allocates nothing and takes no lock, so that a freshly cloned child may call it. Each instruction is a packed sock_filter.
   /// Needs no_new_privs or CAP_SYS_ADMIN (EACCES). ESRCH: the filter of another thread stands in the way of the flag TSYNC.
   package static func install(_ instructions: [UInt64], flags: UInt32) throws(Errno) {
+    if try load(instructions, flags: flags) > 0 { throw .noSuchProcess }
+  }
+
+  /// As `install`, and gives the number of the file on which a supervisor hears of calls (SECCOMP_FILTER_FLAG_NEW_LISTENER, which
+  /// `flags` must hold). A plain number: closing it would already be a call under the filter.
+  package static func installWithListener(_ instructions: [UInt64], flags: UInt32) throws(Errno) -> Int32 {
+    Int32(truncatingIfNeeded: try load(instructions, flags: flags))
+  }
+
+  private static func load(_ instructions: [UInt64], flags: UInt32) throws(Errno) -> Int {
     guard let count = UInt16(exactly: instructions.count), count > 0 else { throw .invalidArgument }
     let answer = unsafe instructions.withUnsafeBufferPointer { buffer in
       // struct sock_fprog: the length, padding to the pointer's alignment, the pointer.
@@ -20,7 +30,7 @@ package enum SeccompFilter {
         rawSystemCall(__NR_seccomp, setModeFilter, flags.register, UInt(bitPattern: $0.baseAddress))
       }
     }
-    if try checked(answer) > 0 { throw .noSuchProcess }
+    return try checked(answer)
   }
 
   /// Whether the kernel knows an action (SECCOMP_RET_…).

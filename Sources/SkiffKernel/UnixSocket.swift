@@ -55,8 +55,13 @@ package enum UnixSocket {
     return socket
   }
 
-  /// Connects to the socket at `path`.
+  /// Connects to the socket at `path`, of whatever length.
   package static func connect(to path: String, type: UnixSocketType) throws(Errno) -> FileDescriptor {
+    if path.utf8.count > 107, let slash = path.lastIndex(of: "/") {
+      let directory = try Descriptor.workingDirectory.open(
+        try KernelPath(String(path[..<slash])), [.directory, .pathOnly])
+      return try connect(to: "\(directory.descriptor.path)/\(path[path.index(after: slash)...])", type: type)
+    }
     let socket = try make(type)
     let address = try address(path)
     try checked(

@@ -3,6 +3,15 @@
 
 #include <asm/unistd.h>
 
+// A word that another process may be writing: read and written anew each time, in order.
+static inline unsigned long skiff_load_shared(unsigned long address) {
+  return __atomic_load_n((const unsigned long *)address, __ATOMIC_ACQUIRE);
+}
+
+static inline void skiff_store_shared(unsigned long address, unsigned long value) {
+  __atomic_store_n((unsigned long *)address, value, __ATOMIC_RELEASE);
+}
+
 #if defined(__x86_64__)
 
 static inline long skiff_system_call(

@@ -63,7 +63,7 @@ package enum SeccompProfileFile {
     profile.defaultAction = action
     profile.defaultErrnoRet = try number(document["defaultErrnoRet"], "defaultErrnoRet")
     profile.architectures = try strings(document["architectures"], "architectures")
-    profile.flags = try strings(document["flags"], "flags")
+    if let flags = document["flags"], !flags.isNull { profile.flags = try strings(flags, "flags") }
     if let map = document["archMap"], !map.isNull {
       guard profile.architectures.isEmpty else {
         throw Fault(words: "it has both architectures and archMap")

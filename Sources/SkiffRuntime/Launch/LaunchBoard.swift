@@ -8,11 +8,13 @@ internal import SkiffKernel
 ///      1  the error number of the step that failed, 0 while none has
 ///      2  1 once the program is about to be executed
 ///      3  the child's process id, where a go-between made it
-///      4… the clock after each step, when the launch is explained
+///      4  the number of the file on which a supervisor listens, once there is one
+///      5  1 once the supervisor has that file, else the error number (from 2) that kept it from it
+///      6… the clock after each step, when the launch is explained
 /// ```
 struct LaunchBoard: ~Copyable {
   private let words: SharedWords
-  private static let firstTime = 4
+  private static let firstTime = 6
 
   /// `steps` clocks are kept; 0 keeps none.
   init(steps: Int) throws(Errno) {
@@ -41,6 +43,18 @@ struct LaunchBoard: ~Copyable {
 
   /// The refusal that ended the launch, if one did.
   var failure: Errno? { words[1] == 0 ? nil : Errno(Int32(truncatingIfNeeded: words[1])) }
+
+  /// The file on which a supervisor listens; 0 before there is one.
+  var listener: Int32 {
+    get { Int32(truncatingIfNeeded: words[4]) }
+    nonmutating set { words[4] = UInt64(truncatingIfNeeded: newValue) }
+  }
+
+  /// What became of the listener: 0 nothing yet, 1 delivered, else an error number and one.
+  var delivery: UInt64 {
+    get { words[5] }
+    nonmutating set { words[5] = newValue }
+  }
 
   var processID: Int32 {
     get { Int32(truncatingIfNeeded: words[3]) }

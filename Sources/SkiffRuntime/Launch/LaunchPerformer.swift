@@ -47,7 +47,11 @@ struct LaunchPerformer {
           board.noteTime(step: index)
           board.noteExecuting()
         }
-        try perform(steps[index])
+        if case .installFilter = steps[index], resources.filter?.notifies == true {
+          try installNotifyingFilter(board)
+        } else {
+          try perform(steps[index])
+        }
         board.noteTime(step: index)
       } catch {
         board.fail(error)

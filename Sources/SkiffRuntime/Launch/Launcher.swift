@@ -116,7 +116,8 @@ package struct Launcher: ~Copyable {
   /// - Parameter state: the container's state as hooks read it (runtime.md "State").
   package mutating func advance(state: () -> [UInt8]) throws(LaunchError) -> Progress {
     do throws(Errno) {
-      while let (message, payload) = try channel.descriptor.receiveMessage() {
+      while let (message, payload, file) = try channel.descriptor.receiveMessageAndFile() {
+        let file = FileOrNothing(file)
         switch message {
         case .mapsWanted:
           try writeMaps()
@@ -126,6 +127,9 @@ package struct Launcher: ~Copyable {
           try channel.descriptor.send(.goOn)
         case .stateWanted:
           try channel.descriptor.send(.goOn, state())
+        case .listener:
+          try deliverListener(file, state())
+          try channel.descriptor.send(.goOn)
         case .failed:
           hookFailure = String(decoding: payload.dropFirst(), as: UTF8.self)
         case .created:
@@ -174,6 +178,16 @@ package struct Launcher: ~Copyable {
   private func writeMaps() throws(Errno) {
     let files = try ProcessFiles.open(processID)
     try IDMaps.write(uids: plan.uidMappings, gids: plan.gidMappings, processFiles: files.descriptor)
+  }
+
+  private mutating func deliverListener(_ file: borrowing FileOrNothing, _ state: [UInt8]) throws(Errno) {
+    guard let agent = SeccompAgent(plan.filter), let listener = file.descriptor else { throw .badMessage }
+    do throws(LaunchError) {
+      try agent.deliver(listener, processID: processID, state: state)
+    } catch {
+      outsideFailure = error
+      throw .brokenPipe
+    }
   }
 
   private mutating func runHooksOutside(_ state: [UInt8]) throws(Errno) {

@@ -35,9 +35,19 @@ extension ContainerRuntime {
   private func serve(
     _ connection: Descriptor, _ record: ContainerRecord, _ spec: RuntimeSpec
   ) throws(Errno) -> RuntimeError? {
-    while let (message, payload) = try connection.receiveMessage() {
+    while let (message, payload, file) = try connection.receiveMessageAndFile() {
+      let file = FileOrNothing(file)
       switch message {
       case .stateWanted: try connection.send(.goOn, record.stateJSON(.created, version: spec.version))
+      case .listener:
+        guard let agent = SeccompAgent(spec.linux.seccomp), let listener = file.descriptor else { throw .badMessage }
+        do throws(LaunchError) {
+          try agent.deliver(
+            listener, processID: record.processID, state: record.stateJSON(.created, version: spec.version))
+        } catch {
+          return .launch(error)
+        }
+        try connection.send(.goOn)
       case .failed:
         let words = String(decoding: payload.dropFirst(), as: UTF8.self)
         let kind: LaunchError.Kind =

@@ -46,11 +46,11 @@ extension LaunchPlanner {
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
     plan.steps.append(contentsOf: builder.limits())
     builder.fillProgram(&plan)
-    plan.filter = circumstances.filter
+    plan.filter = circumstances.filter.flatMap { $0.isEmpty ? nil : $0 }
     plan.steps.append(.findExecutable(builder.search()))
     plan.steps.append(
       contentsOf: builder.finalSteps(
-        hasFilter: circumstances.filter != nil, preservedDescriptors: circumstances.preservedDescriptors))
+        hasFilter: plan.filter != nil, preservedDescriptors: circumstances.preservedDescriptors))
     plan.warnings = builder.warnings
     return plan
   }

@@ -77,7 +77,6 @@ package struct LaunchPlanner {
     try refuse("linux.intelRdt", linux.intelRdt != nil)
     try refuse("linux.memoryPolicy", linux.memoryPolicy != nil)
     try refuse("linux.netDevices", !linux.netDevices.isEmpty)
-    try refuse("linux.seccomp.listenerPath", !(linux.seccomp?.listenerPath ?? "").isEmpty)
     if !linux.namespaces.contains(where: { $0.type == .mount }) {
       throw LaunchError("linux.namespaces: a container needs a mount namespace")
     }
@@ -183,10 +182,10 @@ package struct LaunchPlanner {
       plan.steps.append(.awaitStart)
     }
     if !spec.hooks.startContainer.isEmpty { plan.steps.append(.runHooksInside(.startContainer)) }
-    plan.filter = spec.linux.seccomp
+    plan.filter = spec.linux.seccomp.flatMap { $0.isEmpty ? nil : $0 }
     plan.steps.append(
       contentsOf: builder.finalSteps(
-        hasFilter: spec.linux.seccomp != nil, preservedDescriptors: circumstances.preservedDescriptors))
+        hasFilter: plan.filter != nil, preservedDescriptors: circumstances.preservedDescriptors))
     plan.warnings.append(contentsOf: builder.warnings)
   }
 }

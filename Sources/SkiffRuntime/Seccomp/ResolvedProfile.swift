@@ -23,8 +23,9 @@ struct ResolvedProfile {
   /// Understands `spec`; `native` is always among the architectures, and first.
   init(_ spec: RuntimeSpec.Seccomp, native: SeccompArchitecture) throws(SeccompError) {
     defaultAction = try SeccompAction.parse(spec.defaultAction, number: spec.defaultErrnoRet)
-    flags = try SeccompFlags.parse(spec.flags)
-    if spec.listenerPath != nil { throw .notYetSupported("listenerPath") }
+    flags = try SeccompFlags.parse(spec.flags, notifies: spec.notifies)
+    // Nobody could answer for the calls that the launch itself still makes.
+    if defaultAction == SeccompAction.notify { throw .notifyByDefault }
     architectures = [native]
     for name in spec.architectures {
       guard let architecture = SeccompArchitecture(name: name) else { throw .unknownArchitecture(name) }

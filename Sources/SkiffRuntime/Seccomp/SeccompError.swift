@@ -16,8 +16,8 @@ package enum SeccompError: Error, Equatable, Sendable {
   case numberTooLarge(UInt32)
   /// A rule with no name, or with an empty one.
   case namelessRule
-  /// Asked for by the profile, not done by this runtime yet.
-  case notYetSupported(String)
+  /// `SCMP_ACT_NOTIFY` is no default action.
+  case notifyByDefault
   /// One filter serves architectures of one byte order.
   case mixedByteOrders(String)
   /// Two rules give the same call under the same conditions to different actions.
@@ -39,7 +39,7 @@ extension SeccompError: CustomStringConvertible {
     case .numberNotTaken(let action): "a seccomp rule has an errnoRet, which \(action) does not take"
     case .numberTooLarge(let number): "the seccomp errnoRet \(number) is too large"
     case .namelessRule: "a seccomp rule names no system call"
-    case .notYetSupported(let name): "\(name) is not supported yet"
+    case .notifyByDefault: "SCMP_ACT_NOTIFY cannot be used as default action"
     case .mixedByteOrders(let name): "the seccomp architecture \(name) has another byte order than this machine"
     case .contradiction(let call): "two seccomp rules for \(call) have the same conditions and different actions"
     case .tooLong(let count): "the seccomp profile makes a filter of \(count) instructions, and the kernel takes 4096"

@@ -12,6 +12,9 @@ package struct SeccompProgram: Equatable, Sendable {
   /// Names in the profile that no architecture has; they are left out, and a person may want to know.
   package let unknownNames: [String]
 
+  /// Whether a supervisor is asked about calls: installing the filter then gives the file that it listens on.
+  package var notifies: Bool { flags & SeccompFlags.newListener != 0 }
+
   /// What the kernel takes (BPF_MAXINSNS).
   package static let instructionLimit = 4096
 

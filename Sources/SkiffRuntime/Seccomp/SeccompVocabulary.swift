@@ -7,6 +7,8 @@ package enum SeccompAction {
   package static let trap: UInt32 = 0x0003_0000
   package static let errno: UInt32 = 0x0005_0000
   package static let trace: UInt32 = 0x7FF0_0000
+  /// A supervisor answers in the kernel's place.
+  package static let notify: UInt32 = 0x7FC0_0000
   package static let log: UInt32 = 0x7FFC_0000
   package static let allow: UInt32 = 0x7FFF_0000
 
@@ -24,11 +26,12 @@ package enum SeccompAction {
     case "SCMP_ACT_KILL_PROCESS": action = killProcess
     case "SCMP_ACT_TRAP": action = trap
     case "SCMP_ACT_LOG": action = log
-    case "SCMP_ACT_NOTIFY": throw .notYetSupported(name)
+    case "SCMP_ACT_NOTIFY": action = notify
     default: throw .unknownAction(name)
     }
     guard action == errno || action == trace else {
-      if number != nil { throw .numberNotTaken(action: name) }
+      // Engines write a zero beside actions that have no number to return.
+      if number ?? 0 != 0 { throw .numberNotTaken(action: name) }
       return action
     }
     let number = number ?? 1
@@ -106,18 +109,25 @@ enum SeccompFlags {
   static let synchronizeThreads: UInt32 = 1
   static let log: UInt32 = 2
   static let allowSpeculation: UInt32 = 4
+  static let newListener: UInt32 = 8
+  static let waitKillable: UInt32 = 32
 
-  static func parse(_ names: [String]) throws(SeccompError) -> UInt32 {
-    // The mitigation against speculative store bypass costs every program in the container; runc and crun leave it off too.
-    if names.isEmpty { return allowSpeculation }
-    var flags: UInt32 = 0
+  /// The kernel's flags for a profile.
+  ///
+  /// - Parameter notifies: whether a supervisor will be asked.
+  static func parse(_ names: [String]?, notifies: Bool) throws(SeccompError) -> UInt32 {
+    var flags = notifies ? newListener : 0
+    // The mitigation against speculative store bypass costs every program in the container: where nothing is said runc and
+    // crun leave it off, and an empty list is a word against that.
+    guard let names else { return flags | allowSpeculation }
     for name in names {
       switch name {
-      case "SECCOMP_FILTER_FLAG_TSYNC": flags |= synchronizeThreads
+      // There is one thread; beside a listener the kernel takes the two flags only with a third.
+      case "SECCOMP_FILTER_FLAG_TSYNC": flags |= notifies ? 0 : synchronizeThreads
       case "SECCOMP_FILTER_FLAG_LOG": flags |= log
       case "SECCOMP_FILTER_FLAG_SPEC_ALLOW": flags |= allowSpeculation
       // It says how to wait for the listener of SCMP_ACT_NOTIFY; where there is none the kernel refuses it.
-      case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": continue
+      case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": flags |= notifies ? waitKillable : 0
       default: throw .unknownFlag(name)
       }
     }

@@ -100,13 +100,19 @@ extension RuntimeSpec {
     public var defaultErrnoRet: UInt32?
     /// `SCMP_ARCH_…`; none means the machine's own.
     public var architectures: [String] = []
-    /// `SECCOMP_FILTER_FLAG_…`.
-    public var flags: [String] = []
+    /// `SECCOMP_FILTER_FLAG_…`; nil lets the runtime choose, which an empty list does not.
+    public var flags: [String]?
     public var listenerPath: String?
     public var listenerMetadata: String?
     public var rules: [SeccompRule] = []
 
     public init() {}
+
+    /// Neither a default nor a rule: no filter at all, as engines write it for "unconfined".
+    public var isEmpty: Bool { defaultAction.isEmpty && rules.isEmpty }
+
+    /// Whether a supervisor is asked about calls.
+    public var notifies: Bool { rules.contains { $0.action == "SCMP_ACT_NOTIFY" } }
   }
 
   /// What happens to calls of `names` whose arguments satisfy every one of `conditions`.

@@ -61,6 +61,47 @@ import Testing
     #expect(agreeing * 100 >= asked * 95)
   }
 
+  /// Every operator on every argument at every border of 32 and 64 bits, on an architecture of each width.
+  @Test(arguments: [
+    "SCMP_CMP_EQ", "SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ",
+  ])
+  func `as both do, at the borders of every argument`(op: String) throws {
+    for (place, value) in RandomProfile.values.enumerated() {
+      // All six arguments, each compared by the rule of another call.
+      let calls = ["mmap", "splice", "mremap", "pwrite64", "fallocate", "sendto"]
+      let rules = calls.enumerated().map { index, name in
+        SeccompFixtures.rule(
+          [name], "SCMP_ACT_ERRNO", errno: 7,
+          [SeccompFixtures.condition(UInt32(index), op, value, RandomProfile.values[19 - place])])
+      }
+      let comparison = try Comparison(
+        SeccompFixtures.profile("SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], rules))
+
+      let differences = try comparison.differences(seed: place, against: [.model, .libseccomp])
+
+      #expect(differences.isEmpty, "\(op) \(value): \(differences)")
+    }
+  }
+
+  /// Every call that both know, by name, on every architecture of this byte order: alone in its profile's action.
+  @Test(arguments: SeccompArchitecture.allCases.filter { !$0.isBigEndian && $0 != .loongarch64 })
+  func `as both do, for every name`(architecture: SeccompArchitecture) throws {
+    // Five actions, so that neighbours differ and a number that is off by one shows.
+    let actions: [(String, UInt32?)] = [
+      ("SCMP_ACT_ERRNO", 1), ("SCMP_ACT_ERRNO", 2), ("SCMP_ACT_LOG", nil), ("SCMP_ACT_TRACE", 3),
+      ("SCMP_ACT_TRAP", nil),
+    ]
+    let rules = actions.enumerated().map { index, action in
+      let names = RandomProfile.names.enumerated().filter { $0.offset % actions.count == index }.map(\.element)
+      return SeccompFixtures.rule(names, action.0, errno: action.1)
+    }
+    let comparison = try Comparison(SeccompFixtures.profile("SCMP_ACT_ALLOW", rules), only: architecture)
+
+    let differences = try comparison.differences(seed: 3, against: [.model, .libseccomp])
+
+    #expect(differences.isEmpty, "\(differences)")
+  }
+
   @Test(arguments: [
     SeccompArchitecture.s390x, .s390, .mips, .mips64, .mips64n32, .ppc, .ppc64, .ppc64le, .aarch64, .arm, .x32, .x86,
     .riscv64, .mipsel64,

@@ -103,12 +103,14 @@ struct RandomProfile {
   }
 
   mutating func make(architectures: [[String]]) -> RuntimeSpec.Seccomp {
-    let actions: [(String, UInt32?)] = [
+    var actions: [(String, UInt32?)] = [
       ("SCMP_ACT_ALLOW", nil), ("SCMP_ACT_ERRNO", 1), ("SCMP_ACT_ERRNO", 38), ("SCMP_ACT_ERRNO", nil),
       ("SCMP_ACT_ERRNO", 4094), ("SCMP_ACT_KILL", nil), ("SCMP_ACT_KILL_PROCESS", nil), ("SCMP_ACT_LOG", nil),
       ("SCMP_ACT_TRACE", 7), ("SCMP_ACT_TRAP", nil), ("SCMP_ACT_KILL_THREAD", nil),
     ]
     let (defaultAction, errno) = pick(actions)
+    // A supervisor cannot be the default.
+    actions.append(("SCMP_ACT_NOTIFY", nil))
     var rules: [RuntimeSpec.SeccompRule] = []
     let ruleAction = pick(actions)
     // A few names come often, so that rules meet.

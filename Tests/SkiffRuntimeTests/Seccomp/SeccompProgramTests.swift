@@ -97,7 +97,7 @@ import Testing
     let cases: [(RuntimeSpec.Seccomp, SeccompError)] = [
       (SeccompFixtures.profile("SCMP_ACT_PANIC"), .unknownAction("SCMP_ACT_PANIC")),
       (SeccompFixtures.profile(""), .unknownAction("")),
-      (SeccompFixtures.profile("SCMP_ACT_NOTIFY"), .notYetSupported("SCMP_ACT_NOTIFY")),
+      (SeccompFixtures.profile("SCMP_ACT_NOTIFY"), .notifyByDefault),
       (SeccompFixtures.profile(allow, errno: 1), .numberNotTaken(action: allow)),
       (SeccompFixtures.profile(errno, errno: 4096), .numberTooLarge(4096)),
       (SeccompFixtures.profile(allow, architectures: ["SCMP_ARCH_VAX"]), .unknownArchitecture("SCMP_ARCH_VAX")),
@@ -166,6 +166,20 @@ import Testing
     #expect(try SeccompProgram.compile(profile).flags == 3)
     profile.flags = ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]
     #expect(try SeccompProgram.compile(profile).flags == 0)
+    profile.flags = []
+    #expect(try SeccompProgram.compile(profile).flags == 0)
+  }
+
+  @Test func `a profile that asks a supervisor makes a filter with a listener`() throws {
+    var profile = SeccompFixtures.profile(allow, [SeccompFixtures.rule(["mkdir"], "SCMP_ACT_NOTIFY")])
+    let program = try SeccompProgram.compile(profile)
+    #expect(program.notifies)
+    #expect(program.flags == 8 | 4)
+    #expect(verdict(program, "mkdir") == SeccompAction.notify)
+    // One thread needs no flag for all; beside a listener the kernel would not take it alone.
+    profile.flags = ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]
+    #expect(try SeccompProgram.compile(profile).flags == 8 | 32)
+    #expect(try !SeccompProgram.compile(SeccompFixtures.profile(allow)).notifies)
   }
 
   // MARK: How long it is

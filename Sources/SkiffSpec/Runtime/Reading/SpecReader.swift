@@ -189,6 +189,18 @@ extension SpecReader {
     }
   }
 
+  /// A list that is there or not: null is not.
+  mutating func read(_ target: inout [String]?) throws(JSONError) {
+    target = nil
+    guard try json.peek() != .null else {
+      try json.skipValue()
+      return
+    }
+    var list: [String] = []
+    try read(&list)
+    target = list
+  }
+
   mutating func read<T: FixedWidthInteger>(_ target: inout [T]) throws(JSONError) {
     target = []
     guard try expect(.array) else { return }

@@ -4,6 +4,7 @@ extension SpecValidator {
   private static let highestTraceMessage: UInt32 = 0xFFFF
 
   mutating func check(_ seccomp: RuntimeSpec.Seccomp, at keyPath: String) {
+    if seccomp.isEmpty { return }
     check(
       action: seccomp.defaultAction, errnoRet: seccomp.defaultErrnoRet, at: keyPath, "defaultAction", "defaultErrnoRet")
     // A supervisor would have to answer its own calls.
@@ -13,7 +14,7 @@ extension SpecValidator {
     requireKnown(seccomp.architectures, among: RuntimeSpec.Seccomp.knownArchitectures, "\(keyPath).architectures") {
       "string \($0) is not a valid arch for seccomp"
     }
-    requireKnown(seccomp.flags, among: RuntimeSpec.Seccomp.knownFlags, "\(keyPath).flags") {
+    requireKnown(seccomp.flags ?? [], among: RuntimeSpec.Seccomp.knownFlags, "\(keyPath).flags") {
       "string \($0) is not a valid flag for seccomp"
     }
     var notifies = false

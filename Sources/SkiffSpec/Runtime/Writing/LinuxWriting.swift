@@ -84,7 +84,7 @@ extension RuntimeSpec.Seccomp: SpecWritable {
     writer.member("defaultAction", defaultAction)
     writer.member("defaultErrnoRet", defaultErrnoRet)
     writer.member("architectures", architectures)
-    writer.member("flags", flags)
+    writer.member("flags", ifSet: flags)
     writer.member("listenerPath", listenerPath)
     writer.member("listenerMetadata", listenerMetadata)
     writer.member("syscalls", rules)

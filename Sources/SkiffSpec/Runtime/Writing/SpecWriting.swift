@@ -58,6 +58,15 @@ extension JSONWriter {
     endArray()
   }
 
+  /// An empty list means something here, and is written.
+  mutating func member(_ name: String, ifSet values: [String]?) {
+    guard let values else { return }
+    key(name)
+    beginArray()
+    for value in values { write(value) }
+    endArray()
+  }
+
   mutating func member(_ name: String, _ values: [UInt32]) {
     guard !values.isEmpty else { return }
     key(name)
