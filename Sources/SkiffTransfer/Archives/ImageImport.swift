@@ -106,7 +106,7 @@ private struct ImportedLayer: Sendable {
       let (digest, size) = try sink.commit()
       return ImportedLayer(
         descriptor: ContentDescriptor(mediaType: LayerType.mediaType(of: format), digest: digest, size: size),
-        diffID: Digest(sha256: diff))
+        diffID: diff.map { Digest(sha256: $0) } ?? digest)
     }
     return nil
   }
@@ -115,12 +115,12 @@ private struct ImportedLayer: Sendable {
     _ directory: Descriptor, into images: ImageStore, stop: StopFlag
   ) throws(LayerError) -> ImportedLayer? {
     let sink = SharedBlobSink(try BlobSink(store: images), stop: stop)
-    let packed = try LayerPacker(root: directory, sink: sink).pack()
+    _ = try LayerPacker(root: directory, sink: sink).pack()
     guard !stop.isRaised else { return nil }
     let (digest, size) = try sink.commit()
     return ImportedLayer(
       descriptor: ContentDescriptor(mediaType: LayerType.mediaType(of: .none), digest: digest, size: size),
-      diffID: Digest(sha256: packed.diffHexadecimal))
+      diffID: digest)
   }
 }
 
@@ -153,7 +153,7 @@ private struct SharedBlobSink: ByteSink {
   }
 }
 
-/// The digest of what a stream holds when it is unpacked.
+/// The digest of what a stream holds when it is unpacked. That of a plain stream is the stream's own: nothing is hashed twice.
 private struct ArchiveDigest: ~Copyable {
   private var decompressor: Decompressor
   private var hash = SHA256Stream()
@@ -180,8 +180,10 @@ private struct ArchiveDigest: ~Copyable {
       }
       position += progress.consumed
       if progress.produced > 0 {
-        let filled = output
-        hash.update(filled.span.extracting(0..<progress.produced))
+        if decompressor.format != CompressionFormat.none {
+          let filled = output
+          hash.update(filled.span.extracting(0..<progress.produced))
+        }
         try checkGrowth()
       } else if progress.consumed == 0 {
         return
@@ -197,16 +199,16 @@ private struct ArchiveDigest: ~Copyable {
     guard overflow || hash.byteCount <= allowed else { throw .limit(.ratio, entry: nil) }
   }
 
-  consuming func finish() throws(LayerError) -> (format: CompressionFormat, hexadecimal: String) {
+  /// No digest for a plain stream.
+  consuming func finish() throws(LayerError) -> (format: CompressionFormat, hexadecimal: String?) {
     try update([UInt8]().span)
-    let rest: [UInt8]
     do throws(CompressionError) {
-      rest = try decompressor.finish()
+      _ = try decompressor.finish()
     } catch {
       throw .compression(error)
     }
-    hash.update(rest.span)
-    return (decompressor.format ?? .none, hash.finishHexadecimal())
+    let format = decompressor.format ?? .none
+    return (format, format == .none ? nil : hash.finishHexadecimal())
   }
 }
 

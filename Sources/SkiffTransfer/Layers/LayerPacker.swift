@@ -3,8 +3,6 @@ package import SkiffKernel
 
 /// What came out of packing a tree.
 package struct PackedLayer: Equatable, Sendable {
-  /// SHA-256 of the archive (the diff id), 64 hexadecimal digits.
-  package let diffHexadecimal: String
   package let archiveSizeBytes: Int64
   package let entryCount: Int
   /// What an archive cannot hold and was left out (sockets), in words, a few of them.
@@ -27,7 +25,7 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   private let root: Descriptor
   private let tree: PackedTree
   private let keepsNanoseconds: Bool
-  private var writer: TarWriter<HashingSink<Sink>>
+  private var writer: TarWriter<Sink>
   private var entryCount = 0
   private var leftOut: [String] = []
   /// Where a file with several names was packed first.
@@ -58,7 +56,7 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
     self.root = root
     self.tree = tree
     self.keepsNanoseconds = keepsNanoseconds
-    writer = TarWriter(sink: HashingSink(sink))
+    writer = TarWriter(sink: sink)
   }
 
   /// Packs all of it. The sink has everything when this returns.
@@ -78,9 +76,8 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
     }
     let (entries, leftOut) = (entryCount, leftOut)
     let size = writer.sizeBytes + 1024
-    var sink = try writer.finish()
-    return PackedLayer(
-      diffHexadecimal: sink.finish(), archiveSizeBytes: size, entryCount: entries, leftOut: leftOut)
+    _ = try writer.finish()
+    return PackedLayer(archiveSizeBytes: size, entryCount: entries, leftOut: leftOut)
   }
 
   /// Packs one name; gives the names in it when it is a directory.
@@ -286,21 +283,4 @@ extension Descriptor {
     }
     return attributes
   }
-}
-
-/// Hashes what goes through.
-struct HashingSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
-  private var sink: Sink
-  private var hash = SHA256Stream()
-
-  init(_ sink: consuming Sink) {
-    self.sink = sink
-  }
-
-  mutating func write(_ bytes: Span<UInt8>) throws(LayerError) {
-    hash.update(bytes)
-    try sink.write(bytes)
-  }
-
-  mutating func finish() -> String { hash.finishHexadecimal() }
 }

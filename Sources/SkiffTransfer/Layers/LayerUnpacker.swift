@@ -28,11 +28,15 @@ package struct UnpackedLayer: Equatable, Sendable {
 ///
 ///     blob bytes ──► SHA-256 ──► gzip/zstd ──► SHA-256 ──► tar ──► files beneath the directory
 ///
+/// A plain blob is its own archive, hashed once.
+///
 /// `write` as often as bytes come, then `finish`. After an error the directory holds a part: the caller removes it whole.
 package struct LayerUnpacker: ~Copyable {
   private let limits: LayerLimits
   private var packed = SHA256Stream()
+  /// Of the archive; unused for a plain blob.
   private var archive = SHA256Stream()
+  private var archiveBytes: Int64 = 0
   private var decompressor: Decompressor
   private var reader: TarReader
   private var writer: LayerWriter
@@ -107,13 +111,17 @@ package struct LayerUnpacker: ~Copyable {
     }
   }
 
+  /// Known before the first bytes of the archive are there; a stream too short to have a format is plain.
+  private var isPlain: Bool { decompressor.format == nil || decompressor.format == CompressionFormat.none }
+
   /// Takes the next bytes of the archive.
   private mutating func take(_ bytes: Span<UInt8>) throws(LayerError) {
-    archive.update(bytes)
-    guard archive.byteCount <= limits.unpackedBytes else { throw .limit(.unpackedBytes, entry: nil) }
-    if archive.byteCount > limits.ratioFreeBytes {
+    if !isPlain { archive.update(bytes) }
+    archiveBytes += Int64(bytes.count)
+    guard archiveBytes <= limits.unpackedBytes else { throw .limit(.unpackedBytes, entry: nil) }
+    if archiveBytes > limits.ratioFreeBytes {
       let (allowed, overflow) = packed.byteCount.multipliedReportingOverflow(by: limits.ratio)
-      guard overflow || archive.byteCount <= allowed else { throw .limit(.ratio, entry: nil) }
+      guard overflow || archiveBytes <= allowed else { throw .limit(.ratio, entry: nil) }
     }
     try reader.feed(bytes, to: &writer)
   }
@@ -131,10 +139,11 @@ package struct LayerUnpacker: ~Copyable {
     try reader.finish()
     try writer.finish()
     for key in reader.leftOut.sorted() { writer.noteLeftOut("records \(key)") }
+    let packedHexadecimal = packed.finishHexadecimal()
     return UnpackedLayer(
-      packedHexadecimal: packed.finishHexadecimal(), packedSizeBytes: packed.byteCount,
-      format: decompressor.format ?? .none, diffHexadecimal: archive.finishHexadecimal(),
-      archiveSizeBytes: archive.byteCount, contentBytes: writer.contentBytes, entryCount: reader.entryCount,
+      packedHexadecimal: packedHexadecimal, packedSizeBytes: packed.byteCount, format: decompressor.format ?? .none,
+      diffHexadecimal: isPlain ? packedHexadecimal : archive.finishHexadecimal(), archiveSizeBytes: archiveBytes,
+      contentBytes: writer.contentBytes, entryCount: reader.entryCount,
       hasPrivilegedFiles: writer.hasPrivilegedFiles, hidesLowerLayers: writer.hidesLowerLayers,
       describesRoot: writer.describesRoot, leftOut: writer.leftOut)
   }
