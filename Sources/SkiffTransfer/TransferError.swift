@@ -9,8 +9,8 @@ package enum TransferError: Error, Equatable, Sendable {
   case accessDenied(what: String, words: String)
   /// The registry may say how long it wants to be left alone.
   case tooManyRequests(registry: String, words: String, pauseSeconds: Int?)
-  /// Any other answer that is no success.
-  case refused(what: String, status: Int, words: String)
+  /// Any other answer that is no success; it may say as well when to ask again.
+  case refused(what: String, status: Int, words: String, pauseSeconds: Int?)
   case badRedirect(what: String, reason: String)
   /// The registry sends us to a token server that is none of its own.
   case foreignRealm(registry: String, realm: String)
@@ -30,10 +30,18 @@ package enum TransferError: Error, Equatable, Sendable {
   var isTransient: Bool {
     switch self {
     case .broken(_, let failure), .unreachable(_, let failure): failure.isTransient
-    case .refused(_, let status, _): status >= 500
-    case .tooManyRequests(_, _, let pauseSeconds): (pauseSeconds ?? 0) <= RegistryOptions.longestPauseSeconds
-    case .truncated: true
+    case .refused(_, let status, _, let pause):
+      (status >= 500 || status == 408) && (pause ?? 0) <= RegistryOptions.longestPauseSeconds
+    case .tooManyRequests(_, _, let pause): (pause ?? 0) <= RegistryOptions.longestPauseSeconds
     default: false
+    }
+  }
+
+  /// How long the registry wants to be left alone; nil where it does not say.
+  var pauseSeconds: Int? {
+    switch self {
+    case .refused(_, _, _, let pause), .tooManyRequests(_, _, let pause): pause
+    default: nil
     }
   }
 }
@@ -51,7 +59,7 @@ extension TransferError: CustomStringConvertible {
       "access to \(what) is denied\(Self.aside(words)); does it exist, or does it need a login?"
     case .tooManyRequests(let registry, let words, _):
       "registry \(registry) wants fewer requests\(Self.aside(words))"
-    case .refused(let what, let status, let words):
+    case .refused(let what, let status, let words, _):
       "the registry answers \(status) for \(what)\(Self.aside(words))"
     case .badRedirect(let what, let reason):
       "the registry's redirect for \(what) is refused: \(reason)"

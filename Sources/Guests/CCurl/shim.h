@@ -36,6 +36,14 @@ static inline CURLcode skiff_curl_get_number(CURL *handle, CURLINFO info, long *
   return curl_easy_getinfo(handle, info, value);
 }
 
+// The type of an info tells the type of its value: this is for those whose name ends with _T.
+static inline CURLcode skiff_curl_get_time(CURL *handle, CURLINFO info, long *microseconds) {
+  curl_off_t value = 0;
+  CURLcode code = curl_easy_getinfo(handle, info, &value);
+  *microseconds = (long)value;
+  return code;
+}
+
 static inline CURLcode skiff_curl_get_address(CURL *handle, CURLINFO info, void **value) {
   return curl_easy_getinfo(handle, info, value);
 }

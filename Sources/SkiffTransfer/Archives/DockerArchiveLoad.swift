@@ -120,7 +120,8 @@ enum LayerType {
 
   static func mediaType(of format: CompressionFormat) -> String {
     switch format {
-    case .none: return MediaType.layer
+    // What is packed otherwise is refused by who unpacks it.
+    case .none, .bzip2, .xz, .lz4: return MediaType.layer
     case .gzip: return MediaType.layerGzip
     case .zstd: return MediaType.layerZstd
     }

@@ -43,12 +43,12 @@ struct OCILayoutLoad<Layout: ImageLayout>: Sendable {
   private func loadImage(
     _ target: ContentDescriptor, dockerNames: [Digest: [String]]
   ) async throws(TransferError) -> [ImageLoad.Loaded] {
-    let targetDocument = try read(target)
-    let document = try resolve(targetDocument)
+    let (documents, document) = try resolve(target)
     let what = "manifest \(document.descriptor.digest.text)"
     let manifest = try ManifestFetcher.parsing(what) { () throws(SpecProblems) in
       try ImageManifest.parse(document.bytes)
     }
+    try manifest.requireImage(what: what)
     try take(manifest.config, what: "configuration \(manifest.config.digest.text)", stop: StopFlag())
     let images = installation.images
     let configurationBytes = try stored(what) { () throws(ImageStoreError) in
@@ -65,10 +65,9 @@ struct OCILayoutLoad<Layout: ImageLayout>: Sendable {
       }
     }
     return try stored(what) { () throws(ImageStoreError) in
-      _ = try images.writeBlob(document.bytes)
-      _ = try images.writeBlob(targetDocument.bytes)
+      for document in documents { _ = try images.writeBlob(document.bytes) }
       return try name(
-        targetDocument.descriptor, id: manifest.config.digest,
+        target, id: manifest.config.digest,
         names: names(of: target) ?? dockerNames[manifest.config.digest] ?? [])
     }
   }
@@ -87,10 +86,12 @@ struct OCILayoutLoad<Layout: ImageLayout>: Sendable {
     return name.contains("/") || name.contains(":") ? [name] : nil
   }
 
-  private func resolve(_ target: Document) throws(TransferError) -> Document {
-    var document = target
+  /// The way to the manifest, through indexes where there are some, and the manifest.
+  private func resolve(_ target: ContentDescriptor) throws(TransferError) -> ([Document], Document) {
+    var document = try read(target)
+    var documents = [document]
     for _ in 0..<ManifestFetcher.depthLimit {
-      guard document.descriptor.isIndex else { return document }
+      guard document.descriptor.isIndex else { return (documents, document) }
       let what = "index \(document.descriptor.digest.text)"
       let index = try ManifestFetcher.parsing(what) { () throws(SpecProblems) in try ImageIndex.parse(document.bytes) }
       guard let chosen = index.manifest(for: platform) else {
@@ -98,6 +99,7 @@ struct OCILayoutLoad<Layout: ImageLayout>: Sendable {
           wanted: platform.description, available: index.manifests.compactMap { $0.platform?.description })
       }
       document = try read(chosen)
+      documents.append(document)
     }
     throw .invalid(what: "index.json", reason: "its indexes lead to more indexes")
   }

@@ -49,10 +49,12 @@ package struct TransferArguments: Sendable {
       --platform OS/ARCH       the platform to choose, or to say of an import
       -q, --quiet              print the result only
       --insecure               pull: plain http and any certificate will do (the same as --tls-verify=false)
-      --cert-dir DIR           pull: where certificates of single registries are (/etc/containers/certs.d, /etc/docker/certs.d)
+      --cert-dir DIR           pull: certificates for the registry: *.crt to trust, NAME.cert and NAME.key to show
+                               (~/.config/containers/certs.d/REGISTRY, /etc/containers/certs.d/REGISTRY, /etc/docker/certs.d/REGISTRY)
       --connect-timeout SEC    pull: how long a connection may take (30)
       --stall-timeout SEC      pull: how long a server may be silent (30)
-      --retries N              pull: how often a failure that may pass is tried again (4)
+      --retry N                pull: how often a failure that may pass is tried again (4)
+      --retry-delay SEC        pull: the pause before the first of them; it doubles each time (0.5)
 
     """
 }
@@ -180,10 +182,11 @@ extension TransferArguments {
     switch option.name {
     case "--insecure": registry.isInsecure = try reader.flag(option)
     case "--tls-verify": registry.isInsecure = try !reader.flag(option)
-    case "--cert-dir": registry.certificateDirectories = [try reader.value(of: option)]
+    case "--cert-dir": registry.certificateDirectory = try reader.value(of: option)
     case "--connect-timeout": registry.timeouts.connectSeconds = try Self.number(option, &reader, 1...3600)
     case "--stall-timeout": registry.timeouts.stallSeconds = try Self.number(option, &reader, 1...3600)
-    case "--retries": registry.tries = try Self.number(option, &reader, 0...100) + 1
+    case "--retry": registry.tries = try Self.number(option, &reader, 0...100) + 1
+    case "--retry-delay": registry.firstPauseMilliseconds = try Self.milliseconds(option, &reader)
     default: return false
     }
     return true
@@ -267,6 +270,19 @@ extension TransferArguments {
         words: "option \(option.name) takes a number from \(range.lowerBound) to \(range.upperBound), not \(text)")
     }
     return number
+  }
+
+  /// `2`, `0.5`, `2s`, `500ms`, as podman takes a delay: up to an hour.
+  private static func milliseconds(
+    _ option: OptionReader.Option, _ reader: inout OptionReader
+  ) throws(Mistake) -> Int {
+    let text = try reader.value(of: option)
+    let isSmall = text.hasSuffix("ms")
+    let digits = isSmall ? text.dropLast(2) : text.hasSuffix("s") ? text.dropLast() : text[...]
+    guard let number = Double(digits), number >= 0, number <= (isSmall ? 3_600_000 : 3600) else {
+      throw Mistake(words: "option \(option.name) takes a number of seconds up to 3600, not \(text)")
+    }
+    return Int(isSmall ? number : number * 1000)
   }
 
   private static func reading<Value>(_ body: () throws(FormatError) -> Value) throws(Mistake) -> Value {

@@ -6,17 +6,27 @@ package enum CompressionFormat: String, Sendable {
   case none
   case gzip
   case zstd
+  // Known to be told by name when they are refused: no layer may be packed so (image-spec, layer.md).
+  case bzip2
+  case xz
+  case lz4
 
   /// How many bytes `detect` wants to see.
-  package static let magicBytes = 4
+  package static let magicBytes = 9
 
   /// Reads the magic number; what has none is taken as plain.
   package static func detect(_ start: some Collection<UInt8>) -> CompressionFormat {
     let start = Array(start.prefix(magicBytes))
     if start.starts(with: [0x1F, 0x8B]) { return .gzip }
-    if start == [0x28, 0xB5, 0x2F, 0xFD] { return .zstd }
+    if start.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
     // A skippable frame may stand before the first one (RFC 8878, 3.1.2).
-    if start.count == 4, start[0] & 0xF0 == 0x50, start.dropFirst().elementsEqual([0x2A, 0x4D, 0x18]) { return .zstd }
+    if start.count >= 4, start[0] & 0xF0 == 0x50, start[1..<4].elementsEqual([0x2A, 0x4D, 0x18]) { return .zstd }
+    if start.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) { return .xz }
+    if start.starts(with: [0x04, 0x22, 0x4D, 0x18]) { return .lz4 }
+    // `BZh` and a digit may begin a name in a plain archive; not followed by this.
+    if start.starts(with: "BZh".utf8), start.dropFirst(4).elementsEqual([0x31, 0x41, 0x59, 0x26, 0x53]) {
+      return .bzip2
+    }
     return .none
   }
 }
@@ -27,6 +37,8 @@ package enum CompressionError: Error, Equatable, Sendable {
   case corrupt(format: CompressionFormat, words: String)
   /// The bytes end in the middle.
   case truncated(format: CompressionFormat)
+  /// A format that is known by name only.
+  case unsupported(CompressionFormat)
   /// The library has no memory.
   case noMemory
 }
@@ -36,6 +48,7 @@ extension CompressionError: CustomStringConvertible {
     switch self {
     case .corrupt(let format, let words): "the \(format.rawValue) data is corrupt: \(words)"
     case .truncated(let format): "the \(format.rawValue) data ends too early"
+    case .unsupported(let format): "it is packed with \(format.rawValue), which is not supported: gzip and zstd are"
     case .noMemory: "not enough memory to unpack"
     }
   }
@@ -79,6 +92,7 @@ package struct Decompressor: ~Copyable {
     case .none: engine = .plain
     case .gzip: engine = .gzip(try GzipEngine())
     case .zstd: engine = .zstd(try ZstdEngine())
+    case .bzip2, .xz, .lz4: throw .unsupported(format)
     }
   }
 
@@ -109,6 +123,9 @@ package struct Decompressor: ~Copyable {
   /// Ends the stream: gives what was held back of a stream too short to have a format, refuses one that ends in the middle.
   package mutating func finish() throws(CompressionError) -> [UInt8] {
     guard let format else {
+      // What is packed has more than its magic number.
+      let begun = CompressionFormat.detect(start)
+      if begun != .none { throw .truncated(format: begun) }
       let rest = start
       start = []
       return rest
@@ -201,7 +218,7 @@ private final class GzipEngine {
   /// Between members: nil when the next member starts here.
   private func skipPadding(_ input: Span<UInt8>) throws(CompressionError) -> Decompressor.Progress? {
     guard membersSeen > 0, input.count > 0 else { return nil }
-    if !inPadding, input[0] != 0 { return nil }
+    if !inPadding, input[0] == 0x1F { return nil }
     inPadding = true
     for index in 0..<input.count where input[index] != 0 {
       throw .corrupt(format: .gzip, words: "something other than gzip follows its end")

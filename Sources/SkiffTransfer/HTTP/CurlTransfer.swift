@@ -17,6 +17,8 @@ final class CurlTransfer {
   private var failure: HTTPFailure?
   private var headerList: UnsafeMutablePointer<curl_slist>?
   private let words: UnsafeMutablePointer<CChar>
+  private let started = ContinuousClock.now
+  private var lastHeard: ContinuousClock.Instant?
 
   /// What a server may say about an error; more is cut off.
   static let complaintLimitBytes = 64 * 1024
@@ -57,23 +59,28 @@ final class CurlTransfer {
     number(CURLOPT_HTTPGET, 1)
     number(CURLOPT_NOSIGNAL, 1)
     number(CURLOPT_CONNECTTIMEOUT, timeouts.connectSeconds)
-    number(CURLOPT_LOW_SPEED_LIMIT, 1)
-    number(CURLOPT_LOW_SPEED_TIME, timeouts.stallSeconds)
     if let seconds = request.totalTimeoutSeconds { number(CURLOPT_TIMEOUT, seconds) }
     number(CURLOPT_TCP_KEEPALIVE, 1)
     number(CURLOPT_BUFFERSIZE, 512 * 1024)
     number(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-    // No proxy can reach our own loopback.
-    if request.address.isLoopback { text(CURLOPT_PROXY, "") }
+    if request.address.isLoopback {
+      // No proxy can reach our own loopback.
+      text(CURLOPT_PROXY, "")
+    } else if request.address.scheme == .http, let proxy = Self.plainTextProxy {
+      text(CURLOPT_PROXY, proxy)
+    }
     if !request.verifiesCertificate {
       number(CURLOPT_SSL_VERIFYPEER, 0)
       number(CURLOPT_SSL_VERIFYHOST, 0)
     } else if !request.authorities.isEmpty {
       // The system's certificates stay trusted: libcurl reads their directory as well.
-      let code = unsafe request.authorities.withUnsafeBytes {
-        unsafe skiff_curl_set_bytes(handle, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count)
-      }
-      settled = settled && code == CURLE_OK
+      settled = settled && setBytes(CURLOPT_CAINFO_BLOB, request.authorities)
+    }
+    if let own = request.clientCertificate {
+      settled =
+        settled && setBytes(CURLOPT_SSLCERT_BLOB, own.certificate) && setBytes(CURLOPT_SSLKEY_BLOB, own.key)
+      // Without it a key under a passphrase would ask for it on the terminal.
+      text(CURLOPT_KEYPASSWD, "")
     }
     for field in request.fields {
       // A line break would begin a field of somebody else's choice.
@@ -84,6 +91,19 @@ final class CurlTransfer {
     let code = unsafe skiff_curl_set_list(handle, CURLOPT_HTTPHEADER, headerList)
     return settled && code == CURLE_OK && connectCallbacks()
   }
+
+  private func setBytes(_ option: CURLoption, _ bytes: [UInt8]) -> Bool {
+    unsafe bytes.withUnsafeBytes { unsafe skiff_curl_set_bytes(handle, option, $0.baseAddress, $0.count) } == CURLE_OK
+  }
+
+  /// The proxy for plain text from HTTP_PROXY. libcurl itself reads the variables of all other proxies, and this one in lower case alone:
+  /// a web server that runs programs sets it to what a client sent (CVE-2016-5385), which REQUEST_METHOD tells.
+  private static let plainTextProxy: String? = {
+    guard ProcessEnvironment.value(named: "http_proxy") == nil,
+      ProcessEnvironment.value(named: "REQUEST_METHOD") == nil
+    else { return nil }
+    return ProcessEnvironment.value(named: "HTTP_PROXY")
+  }()
 
   private func connectCallbacks() -> Bool {
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
@@ -112,6 +132,7 @@ final class CurlTransfer {
   }
 
   private func take(headerLine: Span<UInt8>) -> Bool {
+    defer { lastHeard = .now }
     // What follows the head are trailers; nothing of theirs is used.
     if head != nil { return true }
     switch reader.take(line: headerLine) {
@@ -128,6 +149,8 @@ final class CurlTransfer {
   }
 
   private func take(body bytes: Span<UInt8>) -> Bool {
+    // After it was dealt with: a slow disk is not the other side's silence.
+    defer { lastHeard = .now }
     guard head != nil else {
       failure = .malformed("a body without a head")
       return false
@@ -142,6 +165,26 @@ final class CurlTransfer {
     // Enough was heard: the exchange ends here, and counts as answered.
     return bytes.count <= room
   }
+
+  /// When the silence of the other side will have lasted too long; nil while the connection is being made, which has a limit of its own.
+  ///
+  /// libcurl's own limit is on the average of the last seconds, and comes the later the more had come before.
+  var stallDeadline: ContinuousClock.Instant? {
+    let from: ContinuousClock.Instant
+    if let lastHeard {
+      from = lastHeard
+    } else {
+      var microseconds = 0
+      guard unsafe skiff_curl_get_time(handle, CURLINFO_PRETRANSFER_TIME_T, &microseconds) == CURLE_OK,
+        microseconds > 0
+      else { return nil }
+      from = started + .microseconds(microseconds)
+    }
+    return from + .seconds(stallSeconds)
+  }
+
+  /// What the exchange came to when it is given up for the other side's silence.
+  var stallOutcome: Result<HTTPAnswer, HTTPFailure> { .failure(.stalled(seconds: stallSeconds)) }
 
   /// What the exchange came to, once libcurl is done with it.
   func outcome(_ code: CURLcode) -> Result<HTTPAnswer, HTTPFailure> {
@@ -161,17 +204,15 @@ final class CurlTransfer {
     case CURLE_COULDNT_RESOLVE_PROXY:
       return .unreachable("no such proxy")
     case CURLE_COULDNT_CONNECT:
-      var number = 0
-      guard unsafe skiff_curl_get_number(handle, CURLINFO_OS_ERRNO, &number) == CURLE_OK,
-        let code = Int32(exactly: number), code > 0
-      else { return .unreachable("cannot connect") }
-      return .unreachable(Errno(code).description)
+      return .unreachable(reasonOfNoConnection())
     case CURLE_OPERATION_TIMEDOUT:
-      return head == nil ? .timedOut : .stalled(seconds: stallSeconds)
+      return .timedOut
     case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
       return .untrusted(libraryWords(without: "SSL certificate problem: "))
     case CURLE_SSL_CACERT_BADFILE:
-      return .untrusted("a certificate of the registry's directory in certs.d cannot be read")
+      return .untrusted("the registry's own authorities (*.crt) cannot be read")
+    case CURLE_SSL_CERTPROBLEM:
+      return .badClientCertificate(libraryWords())
     case CURLE_SSL_CONNECT_ERROR:
       return .noSecureConnection(libraryWords())
     case CURLE_PARTIAL_FILE:
@@ -179,7 +220,7 @@ final class CurlTransfer {
     case CURLE_GOT_NOTHING:
       return .interrupted("the connection closed without an answer")
     case CURLE_RECV_ERROR, CURLE_SEND_ERROR:
-      return .interrupted("the connection broke")
+      return explainBreak(libraryWords())
     case CURLE_HTTP2, CURLE_HTTP2_STREAM:
       return .interrupted(libraryWords())
     case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL:
@@ -187,6 +228,35 @@ final class CurlTransfer {
     default:
       return .interrupted(libraryWords())
     }
+  }
+
+  private func reasonOfNoConnection() -> String {
+    var reason = "cannot connect"
+    var number = 0
+    if unsafe skiff_curl_get_number(handle, CURLINFO_OS_ERRNO, &number) == CURLE_OK, let code = Int32(exactly: number),
+      code > 0
+    {
+      reason = Errno(code).description
+    }
+    // libcurl names whom it tried to connect to: not always the one that is meant.
+    let host = request.address.host.filter { $0 != "[" && $0 != "]" }
+    let words = libraryWords()
+    guard words.hasPrefix("Failed to connect to "), !words.hasPrefix("Failed to connect to \(host) ") else {
+      return reason
+    }
+    let parts = words.split(separator: " ")
+    return parts.count > 5 ? "\(reason) by the proxy \(parts[4]):\(parts[6])" : reason
+  }
+
+  /// What a broken connection broke on, where that is known.
+  private func explainBreak(_ words: String) -> HTTPFailure {
+    // An alert comes after our half of a handshake is done (TLS 1.3): the first read meets it.
+    if words.contains("alert certificate required") {
+      return .noSecureConnection("the server wants a client certificate")
+    }
+    if words.contains(" alert ") { return .noSecureConnection(words) }
+    if words.contains("CONNECT") { return .unreachable("the proxy refuses: \(words)") }
+    return .interrupted("the connection broke")
   }
 
   /// libcurl's own sentence about the failure, in one line of plain characters.

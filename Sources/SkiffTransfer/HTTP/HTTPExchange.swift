@@ -6,11 +6,25 @@ package struct HTTPRequest: Sendable {
   package var verifiesCertificate = true
   /// Certificates to trust beside the system's, as PEM text; empty for none.
   package var authorities: [UInt8] = []
+  /// What shows the server who asks.
+  package var clientCertificate: ClientCertificate?
   /// The longest time for the whole exchange; nil for bodies whose size is not small.
   package var totalTimeoutSeconds: Int?
 
   package init(address: WebAddress) {
     self.address = address
+  }
+}
+
+/// A certificate with its key, both as PEM text.
+package struct ClientCertificate: Sendable, Equatable {
+  /// The certificate, and those that lead from it to its authority.
+  package let certificate: [UInt8]
+  package let key: [UInt8]
+
+  package init(certificate: [UInt8], key: [UInt8]) {
+    self.certificate = certificate
+    self.key = key
   }
 }
 
@@ -51,6 +65,8 @@ package enum HTTPFailure: Error, Equatable, Sendable {
   case stalled(seconds: Int)
   /// The server's certificate or the authority file was refused.
   case untrusted(String)
+  /// Our own certificate or its key is of no use.
+  case badClientCertificate(String)
   /// The other side does not speak TLS, or ours only.
   case noSecureConnection(String)
   /// The connection broke; worth another try.
@@ -59,6 +75,17 @@ package enum HTTPFailure: Error, Equatable, Sendable {
   case malformed(String)
   case stoppedByReceiver
   case cancelled
+
+  /// Whether the other side may answer when it is spoken to with TLS, or without.
+  ///
+  /// Not one that keeps silent: a TLS port answers plain text or hangs up. Not one whose certificate is not trusted: that it is there and
+  /// speaks TLS is what the person must hear.
+  var maySpeakOtherwise: Bool {
+    switch self {
+    case .timedOut, .stalled, .untrusted, .badClientCertificate, .cancelled: false
+    case .unreachable, .noSecureConnection, .interrupted, .malformed, .stoppedByReceiver: true
+    }
+  }
 
   /// Whether the same question may be answered the next time.
   package var isTransient: Bool {
@@ -76,6 +103,7 @@ extension HTTPFailure: CustomStringConvertible {
     case .timedOut: "timed out"
     case .stalled(let seconds): "no data for \(seconds) seconds"
     case .untrusted(let reason): "certificate not trusted: \(reason)"
+    case .badClientCertificate(let reason): "the client certificate cannot be used: \(reason)"
     case .noSecureConnection(let reason): "no TLS connection: \(reason)"
     case .interrupted(let reason): reason
     case .malformed(let reason): "not a valid HTTP answer: \(reason)"

@@ -41,6 +41,13 @@ package struct HTTPHead: Sendable, Equatable {
     return trimmed(type).lowercased()
   }
 
+  /// How long the server wants to be left alone (Retry-After, RFC 9110 section 10.2.3): never negative.
+  ///
+  /// A date is as good as never: whoever names one wants more than a moment.
+  package var retryAfterSeconds: Int? {
+    first("retry-after").map { Int($0).map { max(0, $0) } ?? .max }
+  }
+
   /// The first byte that a partial answer starts at: `bytes 100-199/200` is 100.
   package var rangeStart: Int64? {
     guard let value = first("content-range"), value.lowercased().hasPrefix("bytes ") else { return nil }

@@ -71,9 +71,7 @@ package final class HTTPTransport: Sendable {
 
   /// The thread: starts what was handed over, moves bytes, reports what is done.
   private func run() {
-    var active:
-      [UInt64: (transfer: CurlTransfer, completion: CheckedContinuation<Result<HTTPAnswer, HTTPFailure>, Never>)] =
-        [:]
+    var active: [UInt64: Active] = [:]
     while true {
       let (starts, cancelled, isClosing) = inbox.withLock { inbox in
         defer {
@@ -95,7 +93,7 @@ package final class HTTPTransport: Sendable {
           start.completion.resume(returning: .failure(.malformed("the request cannot be sent")))
           continue
         }
-        active[start.identifier] = (transfer, start.completion)
+        active[start.identifier] = Active(transfer: transfer, completion: start.completion)
       }
       for identifier in cancelled {
         guard let entry = active.removeValue(forKey: identifier) else { continue }
@@ -109,8 +107,31 @@ package final class HTTPTransport: Sendable {
         multi.remove(entry.transfer)
         entry.completion.resume(returning: outcome)
       }
-      if inbox.withLock({ $0.starts.isEmpty && $0.cancelled.isEmpty }) { multi.wait(milliseconds: 1000) }
+      let pause = giveUpSilent(&active)
+      if inbox.withLock({ $0.starts.isEmpty && $0.cancelled.isEmpty }) { multi.wait(milliseconds: pause) }
     }
+  }
+
+  private struct Active {
+    let transfer: CurlTransfer
+    let completion: CheckedContinuation<Result<HTTPAnswer, HTTPFailure>, Never>
+  }
+
+  /// Ends the exchanges whose other side keeps silent; gives the milliseconds until the next look, a second at most.
+  private func giveUpSilent(_ active: inout [UInt64: Active]) -> Int32 {
+    let now = ContinuousClock.now
+    var pause = Duration.seconds(1)
+    for (identifier, entry) in active {
+      guard let deadline = entry.transfer.stallDeadline else { continue }
+      if deadline > now {
+        pause = min(pause, deadline - now)
+      } else {
+        active[identifier] = nil
+        multi.remove(entry.transfer)
+        entry.completion.resume(returning: entry.transfer.stallOutcome)
+      }
+    }
+    return Int32(pause / .milliseconds(1)) + 1
   }
 }
 

@@ -51,6 +51,7 @@ package struct ImagePull: Sendable {
     let found = try await fetcher.find(reference)
     // Said once there is something to pull: a name that leads nowhere is told by the error alone.
     board.say("\(reference.tag ?? reference.digest?.text ?? ""): Pulling from \(reference.familiarName)")
+    try found.manifest.requireImage(what: reference.familiar)
     let configuration = try await fetchConfiguration(found.manifest, client: client, what: reference.familiar)
     try checkPlatform(configuration, what: reference.familiar)
     let plans = try LayerPlan.plans(
@@ -64,16 +65,15 @@ package struct ImagePull: Sendable {
     }
   }
 
-  /// The last step: manifest and index become blobs, the name leads to them.
+  /// The last step: the manifest and the indexes on the way to it become blobs, the name leads to them.
   private func name(_ reference: ImageReference, _ found: ManifestFetcher.Found) throws(ImageStoreError) -> Outcome {
     let images = installation.images
-    _ = try images.writeBlob(found.manifestDocument.bytes)
-    _ = try images.writeBlob(found.target.bytes)
+    for document in found.documents { _ = try images.writeBlob(document.bytes) }
     // With a platform of its own, the name must lead past an index that would lead this machine elsewhere.
-    let target = platform == nil ? found.target.descriptor : found.manifestDocument.descriptor
+    let target = platform == nil ? found.target : found.manifestDescriptor
     let before = try images.readIndex().entries.first { $0.name == reference.canonical }?.descriptor?.digest
     try images.tag(target, as: reference)
-    return Outcome(reference: reference, digest: found.target.descriptor.digest, isNewer: before != target.digest)
+    return Outcome(reference: reference, digest: found.target.digest, isNewer: before != target.digest)
   }
 
   private func checkPlatform(_ configuration: ImageConfiguration, what: String) throws(TransferError) {
@@ -136,7 +136,7 @@ extension TransferError {
   var leavesResumableBlob: Bool {
     switch self {
     case .broken, .interrupted, .unreachable, .tooManyRequests: true
-    case .refused(_, let status, _): status >= 500
+    case .refused(_, let status, _, _): status >= 500
     default: false
     }
   }
@@ -149,42 +149,41 @@ private struct BlobFetch: Sendable {
   let what: String
   let options: RegistryOptions
 
-  /// What a try must bring to be worth more tries.
+  /// What must come to be worth more tries.
   private static let stepBytes: Int64 = 1 << 20
 
   func run(
     into receiver: BlobReceiver, retrying: @Sendable (Int64) -> Void
   ) async throws(TransferError) {
-    var triesLeft = options.tries
-    var pause = options.firstPauseMilliseconds
+    var patience = options.patience
+    var reached = receiver.sizeBytes
+    var hasRestarted = false
     while receiver.sizeBytes < descriptor.size || descriptor.size == 0 {
-      let before = receiver.sizeBytes
-      triesLeft -= 1
       do throws(TransferError) {
-        try await once(into: receiver)
-        return
+        return try await once(into: receiver)
       } catch {
-        if case .refused(_, 416, _) = error, before > 0 {
+        if case .refused(_, 416, _, _) = error, receiver.sizeBytes > 0, !hasRestarted {
           // The server has nothing from there on: what is here cannot be its beginning.
           try receiver.restart()
+          (reached, hasRestarted) = (0, true)
           continue
         }
-        guard error.isTransient, triesLeft > 0 else { throw error }
-        if receiver.sizeBytes - before >= Self.stepBytes {
+        if receiver.sizeBytes - reached >= Self.stepBytes {
           // It goes forward: only tries that bring next to nothing count.
-          triesLeft = options.tries
-          pause = options.firstPauseMilliseconds
+          patience.renew()
+          reached = receiver.sizeBytes
         }
+        let pause = try patience.pause(after: error)
         retrying(receiver.sizeBytes)
-        try await RegistryClient.rest(milliseconds: pause)
-        pause = min(pause * 2, RegistryOptions.longestPauseSeconds * 1000)
+        try await Patience.rest(milliseconds: pause)
       }
     }
   }
 
   private func once(into receiver: BlobReceiver) async throws(TransferError) {
+    let head: HTTPHead
     do throws(TransferError) {
-      _ = try await client.stream(
+      head = try await client.stream(
         "blobs/\(descriptor.digest.text)", what: what, from: receiver.sizeBytes, receiver: receiver)
     } catch {
       // The receiver knows better why it stopped the exchange.
@@ -193,6 +192,8 @@ private struct BlobFetch: Sendable {
     if let fault = receiver.fault { throw fault }
     let size = receiver.sizeBytes
     guard size == descriptor.size else {
+      // Where a length was told and came, it is all that there is; otherwise nobody can tell an end from a broken connection.
+      guard head.contentLength != nil else { throw .broken(what: what, .interrupted("the answer ended early")) }
       throw .truncated(what: what, gotBytes: size, declaredBytes: descriptor.size)
     }
   }

@@ -37,6 +37,25 @@ package struct LayerPlan: Sendable {
   }
 }
 
+extension ImageManifest {
+  /// Refuses what is no container image: registries keep other things too, under manifests of the same form.
+  func requireImage(what: String) throws(TransferError) {
+    let type = config.mediaType
+    // The two last stand in old images of docker's: registries of that time did not tell types apart.
+    guard MediaType.isConfiguration(type) || ["application/octet-stream", "text/html"].contains(type) else {
+      let shown = printable(Array(type.utf8), limitCharacters: 100)
+      throw .invalid(what: what, reason: "it is no container image: its configuration is of type \(shown)")
+    }
+    for layer in layers where !MediaType.isLayer(layer.mediaType) {
+      let shown = printable(Array(layer.mediaType.utf8), limitCharacters: 100)
+      throw .invalid(
+        what: "layer \(layer.digest.text)",
+        reason: layer.mediaType.hasSuffix("+encrypted")
+          ? "it is encrypted, which is not supported" : "its type \(shown) is none of a layer")
+    }
+  }
+}
+
 /// Unpacks layers whose blobs are in the store.
 package struct LayerInstallation: Sendable {
   package let images: ImageStore

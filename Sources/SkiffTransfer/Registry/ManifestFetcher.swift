@@ -15,9 +15,11 @@ struct ManifestFetcher: Sendable {
   }
 
   struct Found: Sendable {
-    /// What the name leads to: the manifest, or the index that it was chosen from.
-    let target: Document
-    let manifestDocument: Document
+    /// The way from the name to the manifest: the manifest alone, or the index that it was chosen from before it, or several.
+    let documents: [Document]
+    /// What the name leads to.
+    let target: ContentDescriptor
+    let manifestDescriptor: ContentDescriptor
     let manifest: ImageManifest
   }
 
@@ -26,20 +28,23 @@ struct ManifestFetcher: Sendable {
 
   func find(_ reference: ImageReference) async throws(TransferError) -> Found {
     let what = reference.familiar
-    let target = try await fetchTarget(reference, what: what)
-    var document = target
+    var document = try await fetchTarget(reference, what: what)
+    let target = document.descriptor
+    var documents = [document]
     for _ in 0..<Self.depthLimit {
       switch try Self.kind(of: document, what: what) {
       case .manifest:
         let manifest = try Self.parsing("manifest of \(what)") { () throws(SpecProblems) in
           try ImageManifest.parse(document.bytes)
         }
-        return Found(target: target, manifestDocument: document, manifest: manifest)
+        return Found(
+          documents: documents, target: target, manifestDescriptor: document.descriptor, manifest: manifest)
       case .index:
         let index = try Self.parsing("index of \(what)") { () throws(SpecProblems) in
           try ImageIndex.parse(document.bytes)
         }
         document = try await fetchChild(try choose(from: index), what: what)
+        documents.append(document)
       }
     }
     throw .invalid(what: what, reason: "its indexes lead to more indexes")
@@ -66,7 +71,16 @@ struct ManifestFetcher: Sendable {
     do throws(JSONError) {
       json = try JSONValue.parse(document.bytes)
     } catch {
+      let told = document.descriptor.mediaType
+      guard told.isEmpty || told.hasSuffix("json") else {
+        // A web page, most often: that of a proxy, or of a server that is no registry.
+        throw .invalid(
+          what: "manifest of \(what)", reason: "it came as \(printable(Array(told.utf8), limitCharacters: 100))")
+      }
       throw .invalid(what: "manifest of \(what)", reason: "\(error)")
+    }
+    if json["schemaVersion"]?.integer == 1 {
+      throw .invalid(what: "manifest of \(what)", reason: "it is of schema 1, which is no longer supported")
     }
     if json["layers"] != nil, json["manifests"] != nil {
       throw .invalid(what: "manifest of \(what)", reason: "it could be read as an index and as a manifest")
@@ -80,11 +94,9 @@ struct ManifestFetcher: Sendable {
     switch told {
     case MediaType.imageIndex, MediaType.dockerManifestList: return .index
     case MediaType.imageManifest, MediaType.dockerManifest: return .manifest
-    case "application/vnd.docker.distribution.manifest.v1+json",
-      "application/vnd.docker.distribution.manifest.v1+prettyjws":
-      throw .invalid(what: "manifest of \(what)", reason: "it is of schema 1, which is no longer supported")
     default:
-      throw .invalid(what: "manifest of \(what)", reason: "its type \(told) is not known")
+      let shown = printable(Array(told.utf8), limitCharacters: 100)
+      throw .invalid(what: "manifest of \(what)", reason: "its type \(shown) is not known")
     }
   }
 

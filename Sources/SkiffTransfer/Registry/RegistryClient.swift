@@ -8,7 +8,7 @@ package actor RegistryClient {
   package nonisolated let repository: String
   private let transport: HTTPTransport
   private let options: RegistryOptions
-  private let authorities: [UInt8]
+  private let certificates: RegistryCertificates
   private var base: WebAddress?
   private var token: String?
 
@@ -19,9 +19,7 @@ package actor RegistryClient {
     self.repository = repository
     self.transport = transport
     self.options = options
-    self.authorities =
-      options.isInsecure
-      ? [] : try CertificateDirectory.authorities(registry: registry, in: options.certificateDirectories)
+    self.certificates = try RegistryCertificates.find(registry: registry, options)
   }
 
   /// The addresses that may be the registry, in the order they are tried.
@@ -44,25 +42,37 @@ package actor RegistryClient {
     var first: TransferError?
     var candidates = Self.candidates(registry: registry, isInsecure: options.isInsecure)[...]
     while let candidate = candidates.popFirst() {
-      // Where there is another way, it is tried before the same one again.
-      let tries = candidates.isEmpty ? min(2, options.tries) : 1
       do throws(TransferError) {
-        try await retrying(tries: tries) { () async throws(TransferError) in try await self.ask(candidate) }
+        try await ask(candidate, isLast: candidates.isEmpty)
         return
       } catch {
-        switch error {
-        case .unreachable(_, .untrusted):
-          // It is there and speaks TLS: that it is not trusted is what the person must hear.
-          throw error
-        case .unreachable:
-          if first == nil { first = error }
-        default:
-          throw error
-        }
+        guard case .unreachable(_, let failure) = error, failure.maySpeakOtherwise else { throw error }
+        // What was asked first is what the person meant.
+        first = first ?? error
       }
     }
     throw first ?? .invalid(what: "registry \(registry)", reason: "it is no host name")
   }
+
+  /// Asks at one address, again while its failure may pass; where there is another address, that is tried before the same one again.
+  private func ask(_ candidate: WebAddress, isLast: Bool) async throws(TransferError) {
+    var patience = options.patience
+    var failures = 0
+    while true {
+      do throws(TransferError) {
+        return try await ask(candidate)
+      } catch {
+        if case .unreachable(_, let failure) = error {
+          failures += 1
+          if failures == Self.failureLimit || (!isLast && failure.maySpeakOtherwise) { throw error }
+        }
+        try await Patience.rest(milliseconds: try patience.pause(after: error))
+      }
+    }
+  }
+
+  /// A registry that was not there so often is not there: silence takes long.
+  private static let failureLimit = 2
 
   private func ask(_ candidate: WebAddress) async throws(TransferError) {
     let answer: HTTPAnswer
@@ -154,7 +164,11 @@ package actor RegistryClient {
   private func request(for address: WebAddress) -> HTTPRequest {
     var request = HTTPRequest(address: address)
     request.verifiesCertificate = !options.isInsecure
-    request.authorities = authorities
+    request.authorities = certificates.authorities
+    // Who we are is told to the registry alone, not to a token server or to where a redirect leads.
+    if Self.candidates(registry: registry, isInsecure: false).contains(where: { $0.origin == address.origin }) {
+      request.clientCertificate = certificates.client
+    }
     return request
   }
 
@@ -245,42 +259,23 @@ package actor RegistryClient {
     case 401, 403:
       return .accessDenied(what: what, words: words)
     case 429:
-      // A date is allowed too; whoever names one wants more than a moment.
-      let pause = answer.head.first("retry-after").map { Int($0) ?? Int.max }
-      return .tooManyRequests(registry: registry, words: words, pauseSeconds: pause)
-    default:
-      return .refused(what: what, status: answer.head.status, words: words)
+      return .tooManyRequests(registry: registry, words: words, pauseSeconds: answer.head.retryAfterSeconds)
+    case let status:
+      return .refused(what: what, status: status, words: words, pauseSeconds: answer.head.retryAfterSeconds)
     }
   }
 
   /// Tries `body` again, with growing pauses, while its failure may pass.
   package nonisolated func retrying<Value: Sendable>(
-    tries: Int? = nil, _ body: @Sendable () async throws(TransferError) -> Value
+    _ body: @Sendable () async throws(TransferError) -> Value
   ) async throws(TransferError) -> Value {
-    var triesLeft = (tries ?? options.tries) - 1
-    var pause = options.firstPauseMilliseconds
+    var patience = options.patience
     while true {
       do throws(TransferError) {
         return try await body()
       } catch {
-        guard error.isTransient, triesLeft > 0 else { throw error }
-        triesLeft -= 1
-        if case .tooManyRequests(_, _, let seconds?) = error {
-          // Not transient when longer than the longest pause, so the product is small.
-          pause = max(pause, seconds * 1000)
-        }
-        try await Self.rest(milliseconds: pause)
-        pause = min(pause * 2, RegistryOptions.longestPauseSeconds * 1000)
+        try await Patience.rest(milliseconds: try patience.pause(after: error))
       }
-    }
-  }
-
-  /// A pause that ends at once when the task is cancelled.
-  package static func rest(milliseconds: Int) async throws(TransferError) {
-    do {
-      try await Task.sleep(for: .milliseconds(milliseconds))
-    } catch {
-      throw .interrupted
     }
   }
 }

@@ -2,8 +2,10 @@
 package struct RegistryOptions: Sendable {
   /// Accepts plain http and any certificate, where the person said so (`--insecure`, `--tls-verify=false`).
   package var isInsecure = false
-  /// Where certificates of single registries are kept; see `CertificateDirectory`.
-  package var certificateDirectories = CertificateDirectory.usual
+  /// Where certificates of single registries are kept, each in a directory of the registry's name; the first that is there counts.
+  package var certificateDirectories = RegistryCertificates.usualDirectories
+  /// The directory of the certificates, where the person named one (`--cert-dir`).
+  package var certificateDirectory: String?
   package var timeouts = HTTPTimeouts()
   /// How often a question is asked before a failure that may pass is final.
   package var tries = 5
@@ -11,6 +13,9 @@ package struct RegistryOptions: Sendable {
   package var firstPauseMilliseconds = 500
 
   package init() {}
+
+  /// For one thing that is asked for.
+  var patience: Patience { Patience(tries: tries, firstPauseMilliseconds: firstPauseMilliseconds) }
 
   /// What a registry may ask us to wait (Retry-After); longer is an error instead.
   static let longestPauseSeconds = 20

@@ -165,8 +165,19 @@ struct Pull: ParsableCommand {
 
   @Option(
     name: .customLong("cert-dir"), parsing: .unconditional,
-    help: ArgumentHelp("Where certificates of registries are.", valueName: "DIR"))
+    help: ArgumentHelp("Certificates for the registry: *.crt to trust, a .cert and its .key to show.", valueName: "DIR")
+  )
   var certDir: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often a failure that may pass is tried again (4).", valueName: "N"))
+  var retry: String?
+
+  @Option(
+    name: .customLong("retry-delay"), parsing: .unconditional,
+    help: ArgumentHelp("The pause before that, doubled each time (0.5s).", valueName: "TIME"))
+  var retryDelay: String?
 
   @Argument(help: ArgumentHelp("Names.", valueName: "IMAGE"))
   var images: [String]
@@ -176,6 +187,8 @@ struct Pull: ParsableCommand {
     var options: [String] = []
     if let tlsVerify { options.append("--tls-verify=\(tlsVerify)") }
     if let certDir { options += ["--cert-dir", certDir] }
+    if let retry { options.append("--retry=\(retry)") }
+    if let retryDelay { options.append("--retry-delay=\(retryDelay)") }
     try Each.of(images) { name throws(EngineError) in
       try engine.pull(name, platform: platform, isQuiet: quiet, options: options)
     }

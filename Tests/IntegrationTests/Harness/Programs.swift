@@ -11,6 +11,7 @@ enum Programs {
   static let built = repository.hasSuffix("/") ? repository + ".build/release/" : repository + "/.build/release/"
 
   static let skiff = built + "skiff"
+  static let transfer = built + "skiff-transfer"
   static let probe = built + "skiff-probe"
   static let initProgram = built + "skiff-init"
 
@@ -18,6 +19,11 @@ enum Programs {
   /// `SKIFF_TEST_RUNTIME=/usr/sbin/runc`.
   static let runtime = ProcessInfo.processInfo.environment["SKIFF_TEST_RUNTIME"] ?? built + "skiff-runtime"
   static let isOurRuntime = runtime.hasSuffix("/skiff-runtime")
+
+  /// The path of a program or file that the tests bring along.
+  static func fixture(_ name: String) -> String {
+    (repository.hasSuffix("/") ? repository : repository + "/") + "Tests/Fixtures/" + name
+  }
 
   /// The path of a program of the system; the test that needs it fails with its name.
   static func find(_ name: String) throws -> String {

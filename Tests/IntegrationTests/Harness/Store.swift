@@ -4,6 +4,7 @@ import SkiffKernel
 /// An engine's store that is thrown away after the test, with one image in it.
 final class Store {
   let harbour: Harbour
+  let root: String
   private let globals: [String]
 
   /// Busybox with the probe in it; its command is `sh`.
@@ -12,7 +13,8 @@ final class Store {
   init(_ harbour: Harbour, storageDriver: String? = nil, root: String? = nil, hasImage: Bool = true) throws {
     self.harbour = harbour
     let options = storageDriver.map { ["--storage-driver", $0] } ?? []
-    globals = ["--root", root ?? harbour.path("store"), "--run-root", harbour.path("run")] + options
+    self.root = root ?? harbour.path("store")
+    globals = ["--root", self.root, "--run-root", harbour.path("run")] + options
     let program = [Programs.skiff] + globals
     harbour.atEnd {
       guard let all = try? IntegrationTests.run(program + ["ps", "--all", "--quiet"]), !all.lines.isEmpty else {
@@ -59,6 +61,22 @@ final class Store {
 
   func attempt(_ arguments: [String], input: String = "", seconds: Double = 120) throws -> Outcome {
     try IntegrationTests.run([Programs.skiff] + globals + arguments, input: input, seconds: seconds)
+  }
+
+  /// Runs skiff's transfer program, whatever comes of it: for options that skiff itself does not have.
+  func transfer(_ arguments: String..., seconds: Double = 120) throws -> Outcome {
+    try IntegrationTests.run(
+      [Programs.transfer, arguments[0], "--root", root] + arguments.dropFirst(), seconds: seconds)
+  }
+
+  /// What lies in the store beside what every store has, sorted: images, layers, whatever is half done.
+  func content() throws -> [String] {
+    let usual: Set<String> = [
+      "containers", "images", "images/blobs", "images/blobs/sha256", "images/hold.lock", "images/index.json",
+      "images/index.lock", "images/oci-layout", "images/partial", "layers", "names", "networks", "storage.json",
+      "volumes",
+    ]
+    return try FileManager.default.subpathsOfDirectory(atPath: root).filter { !usual.contains($0) }.sorted()
   }
 
   /// Starts skiff beside the test.
