@@ -61,7 +61,7 @@ install: build
 	$(PROGRAMS)/skiff --generate-completion-script fish \
 	  > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skiff.fish"
 	rm -rf .build/manual
-	$(PROGRAMS)/skiff --experimental-dump-help | $(SWIFT) Scripts/ManualPages.swift .build/manual
+	$(PROGRAMS)/skiff __help-document | $(SWIFT) Scripts/ManualPages.swift .build/manual
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man8"
 	install -m 644 .build/manual/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
 	install -m 644 docs/manual/skiff-runtime.8 "$(DESTDIR)$(PREFIX)/share/man/man8/"

@@ -42,9 +42,6 @@ let package = Package(
     .library(name: "SkiffRuntime", targets: ["SkiffRuntime"]),
     .library(name: "SkiffEngine", targets: ["SkiffEngine"]),
   ],
-  dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
-  ],
   targets: [
     // Floor 0: ground.
     .target(name: "CLinux"),
@@ -83,6 +80,9 @@ let package = Package(
       swiftSettings: house
     ),
 
+    // Floor 4: protocols, how one asks.
+    .target(name: "SkiffCommandLine", dependencies: ["SkiffSpec"], swiftSettings: house),
+
     // Floor 5: doors.
     .executableTarget(
       name: "skiff-runtime", dependencies: ["SkiffRuntime", "SkiffKernel", "SkiffSpec"],
@@ -99,8 +99,7 @@ let package = Package(
     .executableTarget(
       name: "skiff",
       dependencies: [
-        "SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "SkiffCommandLine", "SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec",
       ],
       swiftSettings: house, linkerSettings: staticStandardLibrary
     ),
@@ -134,6 +133,7 @@ let package = Package(
       name: "SkiffEngineTests",
       dependencies: ["SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec"],
       swiftSettings: houseTests),
+    .testTarget(name: "SkiffCommandLineTests", dependencies: ["SkiffCommandLine"], swiftSettings: houseTests),
     .testTarget(name: "HouseTests", swiftSettings: houseTests),
     .testTarget(
       name: "IntegrationTests", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"], swiftSettings: houseTests),

@@ -1,39 +1,31 @@
 // swift ManualPages.swift DIRECTORY < help.json
 //
-// Turns what `skiff --experimental-dump-help` prints into manual pages: skiff.1 and skiff-COMMAND.1.
+// Turns what `skiff __help-document` prints into manual pages: skiff.1 and skiff-COMMAND.1.
 import Foundation
 
-struct Help: Decodable {
-  var command: Command
-}
-
+/// A command, a noun or the program, as `CommandLineProgram.helpDocument` shapes them.
 struct Command: Decodable {
-  var commandName: String
-  var abstract: String?
-  var discussion: String?
-  var shouldDisplay: Bool?
-  var arguments: [Argument]?
-  var subcommands: [Command]?
-}
-
-struct Argument: Decodable {
-  struct Name: Decodable {
-    var kind: String
-    var name: String
-
-    var written: String { kind == "long" ? "--" + name : "-" + name }
+  struct Option: Decodable {
+    var names: [String]
+    var value: String?
+    var help: String
+    var choices: [String]
   }
 
-  var kind: String
-  var shouldDisplay: Bool?
-  var isOptional: Bool?
-  var isRepeating: Bool?
-  var names: [Name]?
-  var valueName: String?
-  var defaultValue: String?
-  var abstract: String?
-  var discussion: String?
-  var sectionTitle: String?
+  struct Words: Decodable {
+    var name: String
+    var help: String
+    var optional: Bool
+    var repeating: Bool
+  }
+
+  var name: String
+  var abstract: String
+  var discussion: String
+  var usage: [String]?
+  var options: [Option]?
+  var words: [Words]?
+  var commands: [Command]
 }
 
 /// Text as roff reads it: backslashes, hyphens and leading dots keep their meaning.
@@ -45,70 +37,55 @@ func escaped(_ text: String) -> String {
   return out
 }
 
-func paragraphs(_ text: String) -> String {
-  text.components(separatedBy: "\n\n").map { ".PP\n" + escaped($0) }.joined(separator: "\n")
-}
-
-func label(_ argument: Argument) -> String {
-  let value = argument.valueName.map { "\\fI\(escaped($0))\\fR" } ?? ""
-  switch argument.kind {
-  case "positional": return value
-  case "flag": return (argument.names ?? []).map { "\\fB\(escaped($0.written))\\fR" }.joined(separator: ", ")
-  default: return (argument.names ?? []).map { "\\fB\(escaped($0.written))\\fR \(value)" }.joined(separator: ", ")
-  }
+func label(_ option: Command.Option) -> String {
+  let names = option.names.map { "\\fB\(escaped($0))\\fR" }.joined(separator: ", ")
+  let choices = option.choices.isEmpty ? "" : "[=\(escaped(option.choices.joined(separator: "|")))]"
+  return names + choices + (option.value.map { " \\fI\(escaped($0))\\fR" } ?? "")
 }
 
 func page(_ command: Command, path: [String], others: [String]) -> String {
   let name = path.joined(separator: "-")
-  let shown = (command.arguments ?? []).filter { $0.shouldDisplay ?? true }
-  let options = shown.filter { $0.kind != "positional" }
-  let positionals = shown.filter { $0.kind == "positional" }
-  let children = (command.subcommands ?? []).filter { ($0.shouldDisplay ?? true) && $0.commandName != "help" }
+  let options = command.options ?? []
+  let words = command.words ?? []
 
   var lines = [
     ".TH \(name.uppercased()) 1 \"\" skiff \"skiff manual\"",
     ".SH NAME",
-    "\(escaped(name)) \\- \(escaped(lowerFirst(command.abstract ?? "a container engine")))",
+    "\(escaped(name)) \\- \(escaped(lowerFirst(command.abstract)))",
     ".SH SYNOPSIS",
   ]
-  var synopsis = "\\fB\(escaped(path.joined(separator: " ")))\\fR"
-  if !options.isEmpty { synopsis += " [\\fIoptions\\fR]" }
-  for argument in positionals {
-    var word = "\\fI\(escaped(argument.valueName ?? "argument"))\\fR"
-    if argument.isRepeating ?? false { word += " ..." }
-    if argument.isOptional ?? false { word = "[\(word)]" }
-    synopsis += " " + word
+  if let usage = command.usage, !usage.isEmpty {
+    lines.append(usage.map { "\\fB\(escaped($0))\\fR" }.joined(separator: "\n.br\n"))
+  } else {
+    var synopsis = "\\fB\(escaped(path.joined(separator: " ")))\\fR"
+    if !options.isEmpty { synopsis += " [\\fIoptions\\fR]" }
+    for argument in words {
+      var word = "\\fI\(escaped(argument.name))\\fR"
+      if argument.repeating { word += " ..." }
+      if argument.optional { word = "[\(word)]" }
+      synopsis += " " + word
+    }
+    if !command.commands.isEmpty { synopsis += " \\fIcommand\\fR" }
+    lines.append(synopsis)
   }
-  if !children.isEmpty { synopsis += " \\fIcommand\\fR" }
-  lines.append(synopsis)
-  if let discussion = command.discussion, !discussion.isEmpty {
-    lines += [".SH DESCRIPTION", paragraphs(discussion)]
-  }
-  if !positionals.isEmpty {
+  if !command.discussion.isEmpty { lines += [".SH DESCRIPTION", ".nf", escaped(command.discussion), ".fi"] }
+  if !words.isEmpty {
     lines.append(".SH ARGUMENTS")
-    for argument in positionals { lines += entry(argument) }
+    for word in words { lines += [".TP", "\\fI\(escaped(word.name))\\fR", escaped(word.help)] }
   }
   if !options.isEmpty {
     lines.append(".SH OPTIONS")
-    for argument in options { lines += entry(argument) }
+    for option in options { lines += [".TP", label(option), escaped(option.help)] }
   }
-  if !children.isEmpty {
+  if !command.commands.isEmpty {
     lines.append(".SH COMMANDS")
-    for child in children {
-      lines += [
-        ".TP", "\\fB\(escaped(child.commandName))\\fR", "\(escaped(child.abstract ?? ""))",
-      ]
+    for child in command.commands {
+      lines += [".TP", "\\fB\(escaped(child.name))\\fR", escaped(child.abstract)]
     }
   }
   let related = others.filter { $0 != name }.map { "\\fB\(escaped($0))\\fR(1)" } + ["\\fBskiff\\-runtime\\fR(8)"]
   lines += [".SH SEE ALSO", related.joined(separator: ", ")]
   return lines.joined(separator: "\n") + "\n"
-}
-
-func entry(_ argument: Argument) -> [String] {
-  var text = [argument.abstract, argument.discussion].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
-  if let value = argument.defaultValue, !value.isEmpty { text += " (default: \(value))" }
-  return [".TP", label(argument), escaped(text.isEmpty ? "See above." : text)]
 }
 
 func lowerFirst(_ text: String) -> String {
@@ -123,16 +100,15 @@ guard CommandLine.arguments.count == 2 else {
 }
 let directory = URL(fileURLWithPath: CommandLine.arguments[1], isDirectory: true)
 try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-let help = try JSONDecoder().decode(Help.self, from: FileHandle.standardInput.readDataToEndOfFile())
+let program = try JSONDecoder().decode(Command.self, from: FileHandle.standardInput.readDataToEndOfFile())
 
 func write(_ command: Command, path: [String], siblings: [String]) throws {
-  let children = (command.subcommands ?? []).filter { ($0.shouldDisplay ?? true) && $0.commandName != "help" }
-  let names = children.map { (path + [$0.commandName]).joined(separator: "-") }
+  let names = command.commands.map { (path + [$0.name]).joined(separator: "-") }
   let name = path.joined(separator: "-")
   let related = names.isEmpty ? siblings : [path.dropLast().joined(separator: "-")].filter { !$0.isEmpty } + names
   let file = directory.appendingPathComponent(name + ".1")
   try Data(page(command, path: path, others: related).utf8).write(to: file)
-  for child in children { try write(child, path: path + [child.commandName], siblings: [name]) }
+  for child in command.commands { try write(child, path: path + [child.name], siblings: [name]) }
 }
 
-try write(help.command, path: [help.command.commandName], siblings: [])
+try write(program, path: [program.name], siblings: [])

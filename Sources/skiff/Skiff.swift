@@ -1,42 +1,71 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffKernel
 
 /// The engine's command line.
-struct Skiff: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "skiff",
-    abstract: "A small, fast vessel for Linux containers.",
-    discussion: """
-      A first voyage:
-        skiff run --rm -it debian bash          a shell in a container of its own
-        skiff run -d --name web nginx           a server in the background
-        skiff logs -f web                       what it says
-        skiff exec -it web sh                   a look inside
-        skiff run --explain busybox true        every step by which a container is made
+enum Skiff {
+  static var program: CommandLineProgram {
+    CommandLineProgram(
+      name: "skiff",
+      abstract: "A small, fast vessel for Linux containers.",
+      discussion: """
+        A first voyage:
+          skiff run --rm -it debian bash          a shell in a container of its own
+          skiff run -d --name web nginx           a server in the background
+          skiff logs -f web                       what it says
+          skiff exec -it web sh                   a look inside
+          skiff run --explain busybox true        every step by which a container is made
 
-      Before the command:
-        --root DIR             images, containers and volumes (/var/lib/skiff; SKIFF_ROOT)
-        --run-root DIR         what a reboot may forget (/run/skiff; SKIFF_RUN_ROOT)
-        --storage-driver NAME  overlay, btrfs or copy (SKIFF_STORAGE_DRIVER)
-      """,
-    groupedSubcommands: [
-      CommandGroup(
-        name: "Container",
-        subcommands: [
-          Run.self, Create.self, Start.self, Stop.self, Restart.self, Kill.self, Wait.self, Remove.self, Exec.self,
-          Attach.self, Logs.self, ListContainers.self, Inspect.self,
+        Before the command:
+          --root DIR             images, containers and volumes (/var/lib/skiff; SKIFF_ROOT)
+          --run-root DIR         what a reboot may forget (/run/skiff; SKIFF_RUN_ROOT)
+          --storage-driver NAME  overlay, btrfs or copy (SKIFF_STORAGE_DRIVER)
+        """,
+      CommandEntry.group("Containers", ofContainers + [CommandEntry(ListContainers.self), CommandEntry(Inspect.self)])
+        + CommandEntry.group(
+          "Images",
+          [CommandEntry(Pull.self), CommandEntry(ListImages.self), CommandEntry(RemoveImages.self)] + ofImages)
+        + CommandEntry.group("By kind", nouns)
+        + CommandEntry.group("Engine", [CommandEntry(Version.self), CommandEntry(Info.self)]))
+  }
+
+  private static var ofContainers: [CommandEntry] {
+    [
+      CommandEntry(Run.self), CommandEntry(Create.self), CommandEntry(Start.self), CommandEntry(Stop.self),
+      CommandEntry(Restart.self), CommandEntry(Kill.self), CommandEntry(Wait.self), CommandEntry(Remove.self),
+      CommandEntry(Exec.self), CommandEntry(Attach.self), CommandEntry(Logs.self),
+    ]
+  }
+
+  private static var ofImages: [CommandEntry] {
+    [CommandEntry(Tag.self), CommandEntry(Load.self), CommandEntry(Save.self), CommandEntry(Import.self)]
+  }
+
+  private static var nouns: [CommandEntry] {
+    [
+      CommandEntry(
+        noun: "container", abstract: "Everything about containers.",
+        ofContainers + [
+          CommandEntry(ListContainers.self), CommandEntry(InspectContainers.self), CommandEntry(PruneContainers.self),
+          CommandEntry(CleanUp.self),
         ]),
-      CommandGroup(
-        name: "Image",
-        subcommands: [
-          Pull.self, ListImages.self, RemoveImages.self, Tag.self, Load.self, Save.self, Import.self,
+      CommandEntry(
+        noun: "image", abstract: "Everything about images.",
+        [
+          CommandEntry(ImageList.self), CommandEntry(ImageRemove.self), CommandEntry(ImageInspect.self),
+          CommandEntry(Pull.self),
+        ] + ofImages),
+      CommandEntry(
+        noun: "volume", abstract: "Everything about volumes.",
+        [
+          CommandEntry(VolumeList.self), CommandEntry(VolumeCreate.self), CommandEntry(VolumeRemove.self),
+          CommandEntry(VolumeInspect.self),
         ]),
-      CommandGroup(
-        name: "Noun",
-        subcommands: [ContainerCommands.self, ImageCommands.self, VolumeCommands.self, NetworkCommands.self]),
-      CommandGroup(name: "Engine", subcommands: [Version.self, Info.self]),
-    ])
+      CommandEntry(
+        noun: "network", abstract: "Everything about networks.",
+        [CommandEntry(NetworkList.self), CommandEntry(NetworkInspect.self)]),
+    ]
+  }
 }
 
 @main enum Program {
@@ -44,34 +73,26 @@ struct Skiff: ParsableCommand {
     let globals = GlobalOptions.current
     if let mistake = globals.mistake { Console.fail(mistake, code: ExitStatusCode.usage) }
     do {
-      var command = try Skiff.parseAsRoot(ArgumentNormalizer.normalize(globals.remainder))
-      try command.run()
+      if let text = try ShellCompletion.answer(globals.remainder) {
+        Console.show(text)
+      } else {
+        switch try Skiff.program.read(globals.remainder) {
+        case .text(let text): Console.show(text)
+        case .command(var command): try command.run()
+        }
+      }
+    } catch let mistake as CommandLineMistake {
+      Console.complain("\(mistake)" + (mistake.path.isEmpty ? "" : " (see \(mistake.path) --help)"))
+      Console.exit(ExitStatusCode.usage)
     } catch let error as EngineError {
       if !error.isAlreadyTold { Console.complain("\(error)") }
       Console.exit(ExitStatusCode.of(error))
     } catch let ending as Ending {
       Console.exit(ending.code)
     } catch {
-      finish(error)
+      Console.fail("\(error)", code: ExitStatusCode.failure)
     }
     Console.exit(0)
-  }
-
-  /// Help goes to standard output; a command line that makes no sense is one sentence and a pointer.
-  private static func finish(_ error: any Error) -> Never {
-    let code = Skiff.exitCode(for: error)
-    let text = Skiff.fullMessage(for: error)
-    if code == .success {
-      Console.print(text)
-      Console.exit(0)
-    }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    var first = lines.first ?? ""
-    if first.hasPrefix("Error: ") { first = String(first.dropFirst(7)) }
-    let hint = lines.last { $0.contains("--help") }?.split(separator: "'")
-    let pointer = hint.flatMap { $0.count > 1 ? " (see \($0[1]))" : nil } ?? ""
-    Console.complain(first.prefix(1).lowercased() + first.dropFirst() + pointer)
-    Console.exit(ExitStatusCode.usage)
   }
 }
 

@@ -17,11 +17,12 @@ import Testing
       "Synchronization",
     ],
     "SkiffEngine": ["SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec"],
+    "SkiffCommandLine": ["SkiffSpec"],
     "skiff-runtime": ["SkiffRuntime", "SkiffKernel", "SkiffSpec"],
     "skiff-init": ["SkiffKernel"],
     "skiff-transfer": ["SkiffTransfer", "SkiffImages", "SkiffKernel", "SkiffSpec", "Synchronization"],
     "skiff": [
-      "SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec", "ArgumentParser",
+      "SkiffCommandLine", "SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec",
     ],
   ]
 

@@ -1,15 +1,17 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffSpec
 
 /// skiff version
-struct Version: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "version", abstract: "Show the version.")
+struct Version: Command {
+  static let name = "version"
+  static let abstract = "Show the version."
 
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
   var format: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+  }
 
   func run() throws {
     guard let format else {
@@ -22,14 +24,15 @@ struct Version: ParsableCommand {
 }
 
 /// skiff info
-struct Info: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Show what the engine has and what the machine offers.")
+struct Info: Command {
+  static let name = "info"
+  static let abstract = "Show what the engine has and what the machine offers."
 
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
   var format: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+  }
 
   func run() throws {
     let information = try GlobalOptions.current.engine().information()

@@ -1,32 +1,27 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffSpec
 
 /// How images are listed.
-struct ImageListOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Print ids only.")
+struct ImageListOptions: OptionGroup {
   var quiet = false
-
-  @Flag(name: .customLong("no-trunc"), help: "Shorten nothing.")
   var noTrunc = false
-
-  @Flag(help: "Show digests.")
   var digests = false
-
-  // Every image of the store is a whole one: there are no others to show.
-  @Flag(name: .shortAndLong, help: .hidden)
   var all = false
-
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("reference, label or dangling.", valueName: "KEY=VALUE"))
   var filter: [String] = []
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("table, json, or a template.", valueName: "FORMAT"))
   var format: String?
-
-  @Argument(help: ArgumentHelp("Only this repository, with a tag if wanted.", valueName: "NAME"))
   var name: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-q --quiet", "Print ids only.") { $0.quiet = $1 }
+    form.flag("--no-trunc", "Shorten nothing.") { $0.noTrunc = $1 }
+    form.flag("--digests", "Show digests.") { $0.digests = $1 }
+    // Every image of the store is a whole one: there are no others to show.
+    form.flag("-a --all", nil) { $0.all = $1 }
+    form.value("-f --filter", "KEY=VALUE", "reference, label or dangling.") { $0.filter.append($1) }
+    form.value("--format", "FORMAT", "table, json, or a template.") { $0.format = $1 }
+    form.optionalWord("NAME", "Only this repository, with a tag if wanted.", completes: .nothing) { $0.name = $1 }
+  }
 
   private static let headings = [
     "Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT",
@@ -96,12 +91,14 @@ struct ImageListOptions: ParsableArguments {
 }
 
 /// How images are removed.
-struct ImageRemovalOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Even when containers were made of it, or it has several names.")
+struct ImageRemovalOptions: OptionGroup {
   var force = false
+  var images: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "IMAGE"))
-  var images: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-f --force", "Even when containers were made of it, or it has several names.") { $0.force = $1 }
+    form.list("IMAGE", "Names or ids.", completes: .image) { $0.images.append($1) }
+  }
 
   func remove() throws {
     let engine = try GlobalOptions.current.engine()
@@ -112,75 +109,78 @@ struct ImageRemovalOptions: ParsableArguments {
 }
 
 /// skiff images
-struct ListImages: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "images", abstract: "List images.")
+struct ListImages: Command {
+  static let name = "images"
+  static let abstract = "List images."
 
-  @OptionGroup var options: ImageListOptions
+  var options = ImageListOptions()
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.group(nil, ImageListOptions.self) { values, lend in lend(&values.options) }
+  }
 
   func run() throws { try options.show() }
 }
 
 /// skiff rmi
-struct RemoveImages: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "rmi", abstract: "Remove images.")
+struct RemoveImages: Command {
+  static let name = "rmi"
+  static let abstract = "Remove images."
 
-  @OptionGroup var options: ImageRemovalOptions
+  var options = ImageRemovalOptions()
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.group(nil, ImageRemovalOptions.self) { values, lend in lend(&values.options) }
+  }
 
   func run() throws { try options.remove() }
 }
 
 /// skiff tag
-struct Tag: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "tag", abstract: "Give an image a further name.")
+struct Tag: Command {
+  static let name = "tag"
+  static let abstract = "Give an image a further name."
 
-  @Argument(help: ArgumentHelp("The image.", valueName: "IMAGE"))
-  var source: String
+  var source: String = ""
+  var target: String = ""
 
-  @Argument(help: ArgumentHelp("Its new name.", valueName: "NAME[:TAG]"))
-  var target: String
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.word("IMAGE", "The image.", completes: .image) { $0.source = $1 }
+    form.word("NAME[:TAG]", "Its new name.", completes: .nothing) { $0.target = $1 }
+  }
 
   func run() throws { try GlobalOptions.current.engine().tag(source, as: target) }
 }
 
 /// skiff pull
-struct Pull: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "pull", abstract: "Fetch images from their registries.",
-    discussion: """
+struct Pull: Command {
+  static let name = "pull"
+  static let abstract = "Fetch images from their registries."
+
+  var platform: String?
+  var quiet = false
+  var tlsVerify: String?
+  var certDir: String?
+  var retry: String?
+  var retryDelay: String?
+  var images: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Examples:
         skiff pull debian:bookworm
         skiff pull localhost:5000/app        a registry on this machine may speak plain http
-      """)
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("The platform to choose.", valueName: "OS/ARCH"))
-  var platform: String?
-
-  @Flag(name: .shortAndLong, help: "Print the name only.")
-  var quiet = false
-
-  @Option(
-    name: .customLong("tls-verify"), parsing: .unconditional,
-    help: ArgumentHelp("false: plain http and any certificate will do.", valueName: "true|false"))
-  var tlsVerify: String?
-
-  @Option(
-    name: .customLong("cert-dir"), parsing: .unconditional,
-    help: ArgumentHelp("Certificates for the registry: *.crt to trust, a .cert and its .key to show.", valueName: "DIR")
-  )
-  var certDir: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("How often a failure that may pass is tried again (4).", valueName: "N"))
-  var retry: String?
-
-  @Option(
-    name: .customLong("retry-delay"), parsing: .unconditional,
-    help: ArgumentHelp("The pause before that, doubled each time (0.5s).", valueName: "TIME"))
-  var retryDelay: String?
-
-  @Argument(help: ArgumentHelp("Names.", valueName: "IMAGE"))
-  var images: [String]
+      """
+    form.value("--platform", "OS/ARCH", "The platform to choose.") { $0.platform = $1 }
+    form.flag("-q --quiet", "Print the name only.") { $0.quiet = $1 }
+    form.value("--tls-verify", "true|false", "false: plain http and any certificate will do.") { $0.tlsVerify = $1 }
+    form.value("--cert-dir", "DIR", "Certificates for the registry: *.crt to trust, a .cert and its .key to show.") {
+      $0.certDir = $1
+    }
+    form.value("--retry", "N", "How often a failure that may pass is tried again (4).") { $0.retry = $1 }
+    form.value("--retry-delay", "TIME", "The pause before that, doubled each time (0.5s).") { $0.retryDelay = $1 }
+    form.list("IMAGE", "Names.", completes: .image) { $0.images.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -196,27 +196,26 @@ struct Pull: ParsableCommand {
 }
 
 /// skiff load
-struct Load: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "load", abstract: "Take images from an archive or a layout.",
-    discussion: """
+struct Load: Command {
+  static let name = "load"
+  static let abstract = "Take images from an archive or a layout."
+
+  var input: String?
+  var platform: String?
+  var quiet = false
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Reads docker's archives and OCI's, packed or not, and OCI layouts in a directory.
 
       Examples:
         skiff load -i images.tar
         docker save app | skiff load
-      """)
-
-  @Option(
-    name: [.customShort("i", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Where from (standard input).", valueName: "FILE|DIR"))
-  var input: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("The platform to choose.", valueName: "OS/ARCH"))
-  var platform: String?
-
-  @Flag(name: .shortAndLong, help: "Print the names only.")
-  var quiet = false
+      """
+    form.value("-i --input", "FILE|DIR", "Where from (standard input).") { $0.input = $1 }
+    form.value("--platform", "OS/ARCH", "The platform to choose.") { $0.platform = $1 }
+    form.flag("-q --quiet", "Print the names only.") { $0.quiet = $1 }
+  }
 
   func run() throws {
     var words: [String] = []
@@ -228,25 +227,23 @@ struct Load: ParsableCommand {
 }
 
 /// skiff save
-struct Save: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "save", abstract: "Write images to an archive.",
-    discussion: """
+struct Save: Command {
+  static let name = "save"
+  static let abstract = "Write images to an archive."
+
+  var output: String?
+  var format: String?
+  var images: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Example:
         skiff save -o app.tar app:1 app:2
-      """)
-
-  @Option(
-    name: [.customShort("o", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Where to (standard output).", valueName: "FILE"))
-  var output: String?
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("Docker's format or OCI's.", valueName: "docker-archive|oci-archive"))
-  var format: String?
-
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "IMAGE"))
-  var images: [String]
+      """
+    form.value("-o --output", "FILE", "Where to (standard output).") { $0.output = $1 }
+    form.value("--format", "docker-archive|oci-archive", "Docker's format or OCI's.") { $0.format = $1 }
+    form.list("IMAGE", "Names or ids.", completes: .image) { $0.images.append($1) }
+  }
 
   func run() throws {
     var words: [String] = []
@@ -257,37 +254,32 @@ struct Save: ParsableCommand {
 }
 
 /// skiff import
-struct Import: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Make an image of a root file system.",
-    discussion: """
+struct Import: Command {
+  static let name = "import"
+  static let abstract = "Make an image of a root file system."
+
+  var change: [String] = []
+  var message: String?
+  var platform: String?
+  var quiet = false
+  var source: String = ""
+  var name: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Examples:
         debootstrap --variant=minbase stable root && skiff import root debian:mine
         skiff import -c 'CMD ["/bin/sh"]' -c 'ENV LANG=C.UTF-8' rootfs.tar.gz box
-      """)
-
-  @Option(
-    name: [.customShort("c", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "A line as in a Dockerfile: CMD, ENTRYPOINT, ENV, USER, WORKDIR, VOLUME, LABEL, …", valueName: "LINE"))
-  var change: [String] = []
-
-  @Option(
-    name: [.customShort("m", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("A comment.", valueName: "TEXT"))
-  var message: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("The platform that it is for.", valueName: "OS/ARCH"))
-  var platform: String?
-
-  @Flag(name: .shortAndLong, help: "Show no progress.")
-  var quiet = false
-
-  @Argument(help: ArgumentHelp("An archive, a directory, or - for standard input.", valueName: "SOURCE"))
-  var source: String
-
-  @Argument(help: ArgumentHelp("The image's name.", valueName: "NAME[:TAG]"))
-  var name: String?
+      """
+    form.value(
+      "-c --change", "LINE", "A line as in a Dockerfile: CMD, ENTRYPOINT, ENV, USER, WORKDIR, VOLUME, LABEL, …"
+    ) { $0.change.append($1) }
+    form.value("-m --message", "TEXT", "A comment.") { $0.message = $1 }
+    form.value("--platform", "OS/ARCH", "The platform that it is for.") { $0.platform = $1 }
+    form.flag("-q --quiet", "Show no progress.") { $0.quiet = $1 }
+    form.word("SOURCE", "An archive, a directory, or - for standard input.") { $0.source = $1 }
+    form.optionalWord("NAME[:TAG]", "The image's name.", completes: .nothing) { $0.name = $1 }
+  }
 
   func run() throws {
     var words: [String] = []

@@ -1,4 +1,4 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffSpec
 
@@ -48,26 +48,25 @@ enum Inspection {
 }
 
 /// skiff inspect
-struct Inspect: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show all that is known of containers, images and volumes.",
-    discussion: """
+struct Inspect: Command {
+  static let name = "inspect"
+  static let abstract = "Show all that is known of containers, images and volumes."
+
+  var format: String?
+  var type: String?
+  var names: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Examples:
         skiff inspect web
         skiff inspect --format '{{.State.Status}} {{.NetworkSettings.IPAddress}}' web
         skiff inspect --format '{{json .Mounts}}' web
-      """)
-
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
-  var format: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Look for this kind only.", valueName: "container|image|volume"))
-  var type: String?
-
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "NAME"))
-  var names: [String]
+      """
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+    form.value("--type", "container|image|volume", "Look for this kind only.") { $0.type = $1 }
+    form.list("NAME", "Names or ids.", completes: .nothing) { $0.names.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()

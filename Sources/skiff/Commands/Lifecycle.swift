@@ -1,4 +1,4 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffKernel
 import SkiffSpec
@@ -20,33 +20,29 @@ enum Each {
 }
 
 /// skiff start
-struct Start: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "start", abstract: "Start containers that were made or have ended.")
+struct Start: Command {
+  static let name = "start"
+  static let abstract = "Start containers that were made or have ended."
 
-  @Flag(name: .shortAndLong, help: "Stay with it, show its output, and end with its exit code.")
   var attach = false
-
-  @Flag(name: .shortAndLong, help: "Give it standard input, too.")
   var interactive = false
-
-  @Option(
-    name: .customLong("detach-keys"), parsing: .unconditional,
-    help: ArgumentHelp("The keys that leave a terminal.", valueName: "KEYS"))
   var detachKeys: String?
-
-  @Flag(name: .customLong("sig-proxy"), inversion: .prefixedNo, help: "Pass signals on to the container.")
   var sigProxy = true
-
-  @Flag(help: "Say how it is started, step by step.")
   var explain = false
+  var containers: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-a --attach", "Stay with it, show its output, and end with its exit code.") { $0.attach = $1 }
+    form.flag("-i --interactive", "Give it standard input, too.") { $0.interactive = $1 }
+    form.value("--detach-keys", "KEYS", "The keys that leave a terminal.") { $0.detachKeys = $1 }
+    form.flag("--sig-proxy", "Pass signals on to the container.") { $0.sigProxy = $1 }
+    form.flag("--explain", "Say how it is started, step by step.") { $0.explain = $1 }
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
-  func validate() throws {
+  func validate() throws(CommandLineMistake) {
     if attach || interactive, containers.count > 1 {
-      throw ValidationError("one can stay with one container only: name one, or leave out -a and -i")
+      throw CommandLineMistake("one can stay with one container only: name one, or leave out -a and -i")
     }
   }
 
@@ -74,23 +70,21 @@ struct Start: ParsableCommand {
 }
 
 /// skiff attach
-struct Attach: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "attach", abstract: "Join the streams of a running container.")
+struct Attach: Command {
+  static let name = "attach"
+  static let abstract = "Join the streams of a running container."
 
-  @Option(
-    name: .customLong("detach-keys"), parsing: .unconditional,
-    help: ArgumentHelp("The keys that leave it.", valueName: "KEYS"))
   var detachKeys: String?
-
-  @Flag(name: .customLong("no-stdin"), help: "Only watch.")
   var noStdin = false
-
-  @Flag(name: .customLong("sig-proxy"), inversion: .prefixedNo, help: "Pass signals on to the container.")
   var sigProxy = true
+  var container: String = ""
 
-  @Argument(help: ArgumentHelp("Name or id.", valueName: "CONTAINER"))
-  var container: String
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--detach-keys", "KEYS", "The keys that leave it.") { $0.detachKeys = $1 }
+    form.flag("--no-stdin", "Only watch.") { $0.noStdin = $1 }
+    form.flag("--sig-proxy", "Pass signals on to the container.") { $0.sigProxy = $1 }
+    form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -102,22 +96,21 @@ struct Attach: ParsableCommand {
 }
 
 /// skiff stop
-struct Stop: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "stop", abstract: "Ask containers to end, and kill those that do not in time.")
+struct Stop: Command {
+  static let name = "stop"
+  static let abstract = "Ask containers to end, and kill those that do not in time."
 
-  @Option(
-    name: [.customShort("t", allowingJoined: true), .customLong("timeout"), .customLong("time")],
-    parsing: .unconditional,
-    help: ArgumentHelp("How long to wait (10); -1 for ever.", valueName: "SECONDS"))
   var timeout: Int64?
-
-  @Option(
-    name: .shortAndLong, parsing: .unconditional, help: ArgumentHelp("The signal that asks.", valueName: "SIGNAL"))
   var signal: String?
+  var containers: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.number("-t --timeout --time", "SECONDS", "How long to wait (10); -1 for ever.") { (values, number: Int64) in
+      values.timeout = number
+    }
+    form.value("-s --signal", "SIGNAL", "The signal that asks.") { $0.signal = $1 }
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -134,18 +127,19 @@ struct Stop: ParsableCommand {
 }
 
 /// skiff restart
-struct Restart: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "restart", abstract: "Stop containers and start them again.")
+struct Restart: Command {
+  static let name = "restart"
+  static let abstract = "Stop containers and start them again."
 
-  @Option(
-    name: [.customShort("t", allowingJoined: true), .customLong("timeout"), .customLong("time")],
-    parsing: .unconditional,
-    help: ArgumentHelp("How long to wait for the end (10).", valueName: "SECONDS"))
   var timeout: Int64?
+  var containers: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.number("-t --timeout --time", "SECONDS", "How long to wait for the end (10).") { (values, number: Int64) in
+      values.timeout = number
+    }
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -158,15 +152,17 @@ struct Restart: ParsableCommand {
 }
 
 /// skiff kill
-struct Kill: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "kill", abstract: "Send a signal to containers.")
+struct Kill: Command {
+  static let name = "kill"
+  static let abstract = "Send a signal to containers."
 
-  @Option(name: .shortAndLong, parsing: .unconditional, help: ArgumentHelp("Which.", valueName: "SIGNAL"))
   var signal = "KILL"
+  var containers: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-s --signal", "SIGNAL", "Which.") { $0.signal = $1 }
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -178,12 +174,15 @@ struct Kill: ParsableCommand {
 }
 
 /// skiff wait
-struct Wait: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "wait", abstract: "Wait until containers have ended, and print their exit codes.")
+struct Wait: Command {
+  static let name = "wait"
+  static let abstract = "Wait until containers have ended, and print their exit codes."
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  var containers: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -192,18 +191,19 @@ struct Wait: ParsableCommand {
 }
 
 /// skiff rm
-struct Remove: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "rm", abstract: "Remove containers.")
+struct Remove: Command {
+  static let name = "rm"
+  static let abstract = "Remove containers."
 
-  @Flag(name: .shortAndLong, help: "End those that run, first.")
   var force = false
-
-  @Flag(name: .shortAndLong, help: "Remove the volumes that were made for them alone, too.")
   var volumes = false
+  var containers: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-f --force", "End those that run, first.") { $0.force = $1 }
+    form.flag("-v --volumes", "Remove the volumes that were made for them alone, too.") { $0.volumes = $1 }
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -222,35 +222,30 @@ struct Remove: ParsableCommand {
 }
 
 /// skiff logs
-struct Logs: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "logs", abstract: "Show what a container wrote.",
-    discussion: """
+struct Logs: Command {
+  static let name = "logs"
+  static let abstract = "Show what a container wrote."
+
+  var follow = false
+  var tail = "all"
+  var since: String?
+  var until: String?
+  var timestamps = false
+  var container: String = ""
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Examples:
         skiff logs -f --tail 20 web
         skiff logs -t --since 10m web
-      """)
-
-  @Flag(name: .shortAndLong, help: "Go on with what comes.")
-  var follow = false
-
-  @Option(
-    name: [.customShort("n", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Only the last lines.", valueName: "NUMBER|all"))
-  var tail = "all"
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("From then on: a moment, or a span such as 10m.", valueName: "TIME"))
-  var since: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Up to then.", valueName: "TIME"))
-  var until: String?
-
-  @Flag(name: .shortAndLong, help: "Show when each line was written.")
-  var timestamps = false
-
-  @Argument(help: ArgumentHelp("Name or id.", valueName: "CONTAINER"))
-  var container: String
+      """
+    form.flag("-f --follow", "Go on with what comes.") { $0.follow = $1 }
+    form.value("-n --tail", "NUMBER|all", "Only the last lines.") { $0.tail = $1 }
+    form.value("--since", "TIME", "From then on: a moment, or a span such as 10m.") { $0.since = $1 }
+    form.value("--until", "TIME", "Up to then.") { $0.until = $1 }
+    form.flag("-t --timestamps", "Show when each line was written.") { $0.timestamps = $1 }
+    form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -273,60 +268,43 @@ struct Logs: ParsableCommand {
 }
 
 /// skiff exec
-struct Exec: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "exec", abstract: "Run a further command in a running container.",
-    usage: "skiff exec [OPTIONS] CONTAINER COMMAND [ARGUMENT…]",
-    discussion: """
+struct Exec: Command {
+  static let name = "exec"
+  static let abstract = "Run a further command in a running container."
+
+  var detach = false
+  var interactive = false
+  var tty = false
+  var env: [String] = []
+  var envFile: [String] = []
+  var workdir: String?
+  var user: String?
+  var privileged = false
+  var detachKeys: String?
+  var words: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.usage = ["skiff exec [OPTIONS] CONTAINER COMMAND [ARGUMENT…]"]
+    form.discussion = """
       Examples:
         skiff exec -it web sh
         skiff exec -u www-data -e DEBUG=1 web ./check
-      """)
-
-  @Flag(name: .shortAndLong, help: "Run in the background.")
-  var detach = false
-
-  @Flag(name: .shortAndLong, help: "Keep standard input open.")
-  var interactive = false
-
-  @Flag(name: .shortAndLong, help: "Give it a terminal.")
-  var tty = false
-
-  @Option(
-    name: [.customShort("e", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Set a variable.", valueName: "NAME=VALUE"))
-  var env: [String] = []
-
-  @Option(
-    name: .customLong("env-file"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Read variables from a file.", valueName: "FILE"))
-  var envFile: [String] = []
-
-  @Option(
-    name: [.customShort("w", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("The working directory.", valueName: "DIR"))
-  var workdir: String?
-
-  @Option(
-    name: [.customShort("u", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Who runs it.", valueName: "USER[:GROUP]"))
-  var user: String?
-
-  @Flag(help: "Give it every right that the caller has.")
-  var privileged = false
-
-  @Option(
-    name: .customLong("detach-keys"), parsing: .unconditional,
-    help: ArgumentHelp("The keys that leave a terminal.", valueName: "KEYS"))
-  var detachKeys: String?
-
-  @Argument(
-    parsing: .captureForPassthrough,
-    help: ArgumentHelp("The container, the command and its arguments.", valueName: "CONTAINER COMMAND"))
-  var words: [String] = []
+      """
+    form.flag("-d --detach", "Run in the background.") { $0.detach = $1 }
+    form.flag("-i --interactive", "Keep standard input open.") { $0.interactive = $1 }
+    form.flag("-t --tty", "Give it a terminal.") { $0.tty = $1 }
+    form.value("-e --env", "NAME=VALUE", "Set a variable.") { $0.env.append($1) }
+    form.value("--env-file", "FILE", "Read variables from a file.") { $0.envFile.append($1) }
+    form.value("-w --workdir", "DIR", "The working directory.") { $0.workdir = $1 }
+    form.value("-u --user", "USER[:GROUP]", "Who runs it.") { $0.user = $1 }
+    form.flag("--privileged", "Give it every right that the caller has.") { $0.privileged = $1 }
+    form.value("--detach-keys", "KEYS", "The keys that leave a terminal.") { $0.detachKeys = $1 }
+    form.commandLine("CONTAINER COMMAND", "The container, the command and its arguments.", completes: .container) {
+      $0.words.append($1)
+    }
+  }
 
   func run() throws {
-    if words.first == "--help" { throw CleanExit.helpRequest(self) }
     try ExitStatusCode.running { () throws(EngineError) in
       var words = words[...]
       if let first = words.first, first.hasPrefix("-"), first != "--" { throw RefusedOptions.refusal(first) }

@@ -1,43 +1,38 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffSpec
 
 /// skiff ps
-struct ListContainers: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "ps", abstract: "List containers.",
-    discussion: """
+struct ListContainers: Command {
+  static let name = "ps"
+  static let abstract = "List containers."
+  static let aliases = ["ls", "list"]
+
+  var all = false
+  var quiet = false
+  var noTrunc = false
+  var latest = false
+  var last: Int?
+  var filter: [String] = []
+  var format: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.discussion = """
       Examples:
         skiff ps -a
         skiff ps -a --filter status=exited --format '{{.Names}}: {{.Status}}'
         skiff rm $(skiff ps -aq --filter label=job)
-      """,
-    aliases: ["ls", "list"])
-
-  @Flag(name: .shortAndLong, help: "Those that do not run, too.")
-  var all = false
-
-  @Flag(name: .shortAndLong, help: "Print ids only.")
-  var quiet = false
-
-  @Flag(name: .customLong("no-trunc"), help: "Shorten nothing.")
-  var noTrunc = false
-
-  @Flag(name: .shortAndLong, help: "Only the newest, whatever it does.")
-  var latest = false
-
-  @Option(
-    name: [.customShort("n", allowingJoined: true), .customLong("last")], parsing: .unconditional,
-    help: ArgumentHelp("Only the newest so many.", valueName: "NUMBER"))
-  var last: Int?
-
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("name, id, status, label, ancestor, exited or volume.", valueName: "KEY=VALUE"))
-  var filter: [String] = []
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("table, json, or a template.", valueName: "FORMAT"))
-  var format: String?
+      """
+    form.flag("-a --all", "Those that do not run, too.") { $0.all = $1 }
+    form.flag("-q --quiet", "Print ids only.") { $0.quiet = $1 }
+    form.flag("--no-trunc", "Shorten nothing.") { $0.noTrunc = $1 }
+    form.flag("-l --latest", "Only the newest, whatever it does.") { $0.latest = $1 }
+    form.number("-n --last", "NUMBER", "Only the newest so many.") { (values, number: Int) in values.last = number }
+    form.value("-f --filter", "KEY=VALUE", "name, id, status, label, ancestor, exited or volume.") {
+      $0.filter.append($1)
+    }
+    form.value("--format", "FORMAT", "table, json, or a template.") { $0.format = $1 }
+  }
 
   private static let headings = [
     "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT", "RunningFor": "CREATED",

@@ -1,29 +1,19 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffSpec
 
-/// skiff container …
-struct ContainerCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "container", abstract: "Everything about containers.",
-    subcommands: [
-      Run.self, Create.self, Start.self, Stop.self, Restart.self, Kill.self, Wait.self, Remove.self, Exec.self,
-      Attach.self, Logs.self, ListContainers.self, InspectContainers.self, PruneContainers.self, CleanUp.self,
-    ])
-}
-
 /// skiff container inspect
-struct InspectContainers: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show all that is known of containers.")
+struct InspectContainers: Command {
+  static let name = "inspect"
+  static let abstract = "Show all that is known of containers."
 
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
   var format: String?
+  var containers: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "CONTAINER"))
-  var containers: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -32,13 +22,16 @@ struct InspectContainers: ParsableCommand {
 }
 
 /// skiff container prune
-struct PruneContainers: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "prune", abstract: "Remove all containers that do not run.")
+struct PruneContainers: Command {
+  static let name = "prune"
+  static let abstract = "Remove all containers that do not run."
 
-  // There is nothing to ask a person twice: whoever types this means it.
-  @Flag(name: .shortAndLong, help: .hidden)
   var force = false
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    // There is nothing to ask a person twice: whoever types this means it.
+    form.flag("-f --force", nil) { $0.force = $1 }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -54,15 +47,18 @@ struct PruneContainers: ParsableCommand {
 }
 
 /// skiff container cleanup: what a monitor becomes at the end.
-struct CleanUp: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "cleanup", abstract: "Clean up after a container that has ended.", shouldDisplay: false)
+struct CleanUp: Command {
+  static let name = "cleanup"
+  static let abstract = "Clean up after a container that has ended."
+  static let isHidden = true
 
-  @Flag(help: "Wait for its end first.")
   var wait = false
+  var container: String = ""
 
-  @Argument(help: ArgumentHelp("Name or id.", valueName: "CONTAINER"))
-  var container: String
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("--wait", "Wait for its end first.") { $0.wait = $1 }
+    form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -71,47 +67,48 @@ struct CleanUp: ParsableCommand {
   }
 }
 
-/// skiff image …
-struct ImageCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "image", abstract: "Everything about images.",
-    subcommands: [
-      ImageList.self, ImageRemove.self, ImageInspect.self, Pull.self, Tag.self, Load.self, Save.self, Import.self,
-    ])
-}
-
 /// skiff image ls
-struct ImageList: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List images.", aliases: ["list"])
+struct ImageList: Command {
+  static let name = "ls"
+  static let abstract = "List images."
+  static let aliases = ["list"]
 
-  @OptionGroup var options: ImageListOptions
+  var options = ImageListOptions()
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.group(nil, ImageListOptions.self) { values, lend in lend(&values.options) }
+  }
 
   func run() throws { try options.show() }
 }
 
 /// skiff image rm
-struct ImageRemove: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "rm", abstract: "Remove images.", aliases: ["remove"])
+struct ImageRemove: Command {
+  static let name = "rm"
+  static let abstract = "Remove images."
+  static let aliases = ["remove"]
 
-  @OptionGroup var options: ImageRemovalOptions
+  var options = ImageRemovalOptions()
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.group(nil, ImageRemovalOptions.self) { values, lend in lend(&values.options) }
+  }
 
   func run() throws { try options.remove() }
 }
 
 /// skiff image inspect
-struct ImageInspect: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show all that is known of images.")
+struct ImageInspect: Command {
+  static let name = "inspect"
+  static let abstract = "Show all that is known of images."
 
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
   var format: String?
+  var images: [String] = []
 
-  @Argument(help: ArgumentHelp("Names or ids.", valueName: "IMAGE"))
-  var images: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+    form.list("IMAGE", "Names or ids.", completes: .image) { $0.images.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -119,23 +116,19 @@ struct ImageInspect: ParsableCommand {
   }
 }
 
-/// skiff volume …
-struct VolumeCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "volume", abstract: "Everything about volumes.",
-    subcommands: [VolumeList.self, VolumeCreate.self, VolumeRemove.self, VolumeInspect.self])
-}
-
 /// skiff volume ls
-struct VolumeList: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List volumes.", aliases: ["list"])
+struct VolumeList: Command {
+  static let name = "ls"
+  static let abstract = "List volumes."
+  static let aliases = ["list"]
 
-  @Flag(name: .shortAndLong, help: "Print names only.")
   var quiet = false
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("table, json, or a template.", valueName: "FORMAT"))
   var format: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-q --quiet", "Print names only.") { $0.quiet = $1 }
+    form.value("--format", "FORMAT", "table, json, or a template.") { $0.format = $1 }
+  }
 
   func run() throws {
     let format = try RowFormat.parse(
@@ -156,14 +149,17 @@ struct VolumeList: ParsableCommand {
 }
 
 /// skiff volume create
-struct VolumeCreate: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "create", abstract: "Make a volume.")
+struct VolumeCreate: Command {
+  static let name = "create"
+  static let abstract = "Make a volume."
 
-  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("A label.", valueName: "KEY=VALUE"))
   var label: [String] = []
-
-  @Argument(help: ArgumentHelp("Its name.", valueName: "NAME"))
   var name: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--label", "KEY=VALUE", "A label.") { $0.label.append($1) }
+    form.optionalWord("NAME", "Its name.", completes: .nothing) { $0.name = $1 }
+  }
 
   func run() throws {
     var labels: [String: String] = [:]
@@ -176,15 +172,18 @@ struct VolumeCreate: ParsableCommand {
 }
 
 /// skiff volume rm
-struct VolumeRemove: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "rm", abstract: "Remove volumes with what is in them.", aliases: ["remove"])
+struct VolumeRemove: Command {
+  static let name = "rm"
+  static let abstract = "Remove volumes with what is in them."
+  static let aliases = ["remove"]
 
-  @Flag(name: .shortAndLong, help: "Volumes that are not there are no failure.")
   var force = false
+  var volumes: [String] = []
 
-  @Argument(help: ArgumentHelp("Names.", valueName: "VOLUME"))
-  var volumes: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-f --force", "Volumes that are not there are no failure.") { $0.force = $1 }
+    form.list("VOLUME", "Names.", completes: .volume) { $0.volumes.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -200,17 +199,17 @@ struct VolumeRemove: ParsableCommand {
 }
 
 /// skiff volume inspect
-struct VolumeInspect: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show all that is known of volumes.")
+struct VolumeInspect: Command {
+  static let name = "inspect"
+  static let abstract = "Show all that is known of volumes."
 
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
   var format: String?
+  var volumes: [String] = []
 
-  @Argument(help: ArgumentHelp("Names.", valueName: "VOLUME"))
-  var volumes: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+    form.list("VOLUME", "Names.", completes: .volume) { $0.volumes.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
@@ -218,20 +217,17 @@ struct VolumeInspect: ParsableCommand {
   }
 }
 
-/// skiff network …
-struct NetworkCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "network", abstract: "Everything about networks.",
-    subcommands: [NetworkList.self, NetworkInspect.self])
-}
-
 /// skiff network ls
-struct NetworkList: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List networks.", aliases: ["list"])
+struct NetworkList: Command {
+  static let name = "ls"
+  static let abstract = "List networks."
+  static let aliases = ["list"]
 
-  @Flag(name: .shortAndLong, help: "Print names only.")
   var quiet = false
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-q --quiet", "Print names only.") { $0.quiet = $1 }
+  }
 
   func run() throws {
     let networks = try GlobalOptions.current.engine().networkDocuments()
@@ -248,17 +244,17 @@ struct NetworkList: ParsableCommand {
 }
 
 /// skiff network inspect
-struct NetworkInspect: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show all that is known of networks.")
+struct NetworkInspect: Command {
+  static let name = "inspect"
+  static let abstract = "Show all that is known of networks."
 
-  @Option(
-    name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("json, or a template.", valueName: "FORMAT"))
   var format: String?
+  var networks: [String] = []
 
-  @Argument(help: ArgumentHelp("Names.", valueName: "NETWORK"))
-  var networks: [String]
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+    form.list("NETWORK", "Names.", completes: .network) { $0.networks.append($1) }
+  }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()

@@ -1,18 +1,28 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffKernel
 import SkiffSpec
 
 /// skiff run
-struct Run: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "run",
-    abstract: "Make a container of an image, and run it.",
-    usage: """
-      skiff run [OPTIONS] IMAGE [COMMAND [ARGUMENT…]]
-      skiff run [OPTIONS] --rootfs DIR|FILE COMMAND [ARGUMENT…]
-      """,
-    discussion: """
+struct Run: Command {
+  static let name = "run"
+  static let abstract = "Make a container of an image, and run it."
+
+  var detach = false
+  var detachKeys: String?
+  var sigProxy = true
+  var explain = false
+  var explainDry = false
+  var quiet = false
+  var options = ContainerOptions()
+  var words: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.usage = [
+      "skiff run [OPTIONS] IMAGE [COMMAND [ARGUMENT…]]",
+      "skiff run [OPTIONS] --rootfs DIR|FILE COMMAND [ARGUMENT…]",
+    ]
+    form.discussion = """
       Examples:
         skiff run --rm busybox echo aye                     print and go
         skiff run --rm -it -v "$PWD:/src" -w /src debian bash
@@ -22,39 +32,21 @@ struct Run: ParsableCommand {
 
       The exit code is the container's own; 125 says that the engine failed, 126 that the command cannot be executed,
       127 that it was not found, 128 and more that a signal ended it.
-      """,
-    helpNames: .long)
-
-  @Flag(name: .shortAndLong, help: "Run in the background, and print the container's id.")
-  var detach = false
-
-  @Option(
-    name: .customLong("detach-keys"), parsing: .unconditional,
-    help: ArgumentHelp("The keys that leave a terminal (ctrl-p,ctrl-q).", valueName: "KEYS"))
-  var detachKeys: String?
-
-  @Flag(name: .customLong("sig-proxy"), inversion: .prefixedNo, help: "Pass signals on to the container.")
-  var sigProxy = true
-
-  @Flag(help: "Say how it is made, step by step; --explain=dry only says it.")
-  var explain = false
-
-  @Flag(name: .customLong("explain-dry"), help: .hidden)
-  var explainDry = false
-
-  @Flag(name: .shortAndLong, help: "Do not show how an image is fetched.")
-  var quiet = false
-
-  @OptionGroup var options: ContainerOptions
-
-  @Argument(
-    parsing: .captureForPassthrough,
-    help: ArgumentHelp("The image, the command and its arguments.", valueName: "IMAGE COMMAND"))
-  var words: [String] = []
+      """
+    form.flag("-d --detach", "Run in the background, and print the container's id.") { $0.detach = $1 }
+    form.value("--detach-keys", "KEYS", "The keys that leave a terminal (ctrl-p,ctrl-q).") { $0.detachKeys = $1 }
+    form.flag("--sig-proxy", "Pass signals on to the container.") { $0.sigProxy = $1 }
+    form.flag("--explain", orOneOf: ["dry"], "Say how it is made, step by step; --explain=dry only says it.") {
+      ($0.explain, $0.explainDry) = ($1 && $2 == nil, $2 == "dry")
+    }
+    form.flag("-q --quiet", "Do not show how an image is fetched.") { $0.quiet = $1 }
+    form.group(nil, ContainerOptions.self) { values, lend in lend(&values.options) }
+    form.commandLine("IMAGE COMMAND", "The image, the command and its arguments.", completes: .image) {
+      $0.words.append($1)
+    }
+  }
 
   func run() throws {
-    // Captured like any word that follows; before an image it is asked of us.
-    if words.first == "--help" { throw CleanExit.helpRequest(self) }
     let outcome = try ExitStatusCode.running { () throws(EngineError) in try perform() }
     if let code = outcome?.exitCode { throw Ending(code: code) }
   }
@@ -88,27 +80,27 @@ struct Run: ParsableCommand {
 }
 
 /// skiff create
-struct Create: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "create",
-    abstract: "Make a container of an image, to be started later.",
-    usage: "skiff create [OPTIONS] IMAGE [COMMAND [ARGUMENT…]]",
-    discussion: """
+struct Create: Command {
+  static let name = "create"
+  static let abstract = "Make a container of an image, to be started later."
+
+  var options = ContainerOptions()
+  var words: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.usage = ["skiff create [OPTIONS] IMAGE [COMMAND [ARGUMENT…]]"]
+    form.discussion = """
       Examples:
         skiff create --name job busybox sh -c 'date; sleep 5'
         skiff start -a job
-      """,
-    helpNames: .long)
-
-  @OptionGroup var options: ContainerOptions
-
-  @Argument(
-    parsing: .captureForPassthrough,
-    help: ArgumentHelp("The image, the command and its arguments.", valueName: "IMAGE COMMAND"))
-  var words: [String] = []
+      """
+    form.group(nil, ContainerOptions.self) { values, lend in lend(&values.options) }
+    form.commandLine("IMAGE COMMAND", "The image, the command and its arguments.", completes: .image) {
+      $0.words.append($1)
+    }
+  }
 
   func run() throws {
-    if words.first == "--help" { throw CleanExit.helpRequest(self) }
     try ExitStatusCode.running { () throws(EngineError) in
       var builder = RequestBuilder(options, words: words)
       let request = try builder.build()

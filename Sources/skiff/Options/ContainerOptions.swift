@@ -1,347 +1,252 @@
-import ArgumentParser
+import SkiffCommandLine
 import SkiffEngine
 import SkiffKernel
 
 /// How a container's process runs.
-struct ProcessOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Keep standard input open.")
+struct ProcessOptions: OptionGroup {
   var interactive = false
-
-  @Flag(name: .shortAndLong, help: "Give the container a terminal.")
   var tty = false
-
-  @Option(
-    name: [.customShort("e", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Set a variable; NAME alone takes the caller's value.", valueName: "NAME=VALUE"))
   var env: [String] = []
-
-  @Option(
-    name: .customLong("env-file"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Read variables from a file.", valueName: "FILE"))
   var envFile: [String] = []
-
-  @Option(
-    name: [.customShort("w", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("The working directory.", valueName: "DIR"))
   var workdir: String?
-
-  @Option(
-    name: [.customShort("u", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Who runs it: name or number, with a group if wanted.", valueName: "USER[:GROUP]"))
   var user: String?
-
-  @Option(
-    name: .customLong("group-add"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A further group.", valueName: "GROUP"))
   var groupAdd: [String] = []
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Run this instead of the image's entry point; \"\" runs the command alone.", valueName: "PROGRAM"))
   var entrypoint: String?
-
-  @Flag(name: .customLong("init"), help: "Run a small init that reaps processes and passes signals on.")
   var usesInit = false
-
-  @Option(
-    parsing: .unconditionalSingleValue, help: ArgumentHelp("A resource limit.", valueName: "NAME=SOFT[:HARD]"))
   var ulimit: [String] = []
-
-  @Option(
-    name: .customLong("stop-signal"), parsing: .unconditional,
-    help: ArgumentHelp("The signal that asks it to end.", valueName: "SIGNAL"))
   var stopSignal: String?
-
-  @Option(
-    name: .customLong("stop-timeout"), parsing: .unconditional,
-    help: ArgumentHelp("How long it may take to end, before it is killed.", valueName: "SECONDS"))
   var stopTimeout: Int64?
-
-  @Option(
-    name: .customLong("oom-score-adj"), parsing: .unconditional,
-    help: ArgumentHelp("Sooner (to 1000) or later (to -1000) killed when memory is short.", valueName: "NUMBER"))
   var oomScoreAdj: Int32?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("The file mode mask, octal.", valueName: "MASK"))
   var umask: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.flag("-i --interactive", "Keep standard input open.") { $0.interactive = $1 }
+    form.flag("-t --tty", "Give the container a terminal.") { $0.tty = $1 }
+    form.value("-e --env", "NAME=VALUE", "Set a variable; NAME alone takes the caller's value.") { $0.env.append($1) }
+    form.value("--env-file", "FILE", "Read variables from a file.") { $0.envFile.append($1) }
+    form.value("-w --workdir", "DIR", "The working directory.") { $0.workdir = $1 }
+    form.value("-u --user", "USER[:GROUP]", "Who runs it: name or number, with a group if wanted.") { $0.user = $1 }
+    form.value("--group-add", "GROUP", "A further group.") { $0.groupAdd.append($1) }
+    form.value("--entrypoint", "PROGRAM", "Run this instead of the image's entry point; \"\" runs the command alone.") {
+      $0.entrypoint = $1
+    }
+    form.flag("--init", "Run a small init that reaps processes and passes signals on.") { $0.usesInit = $1 }
+    form.value("--ulimit", "NAME=SOFT[:HARD]", "A resource limit.") { $0.ulimit.append($1) }
+    form.value("--stop-signal", "SIGNAL", "The signal that asks it to end.") { $0.stopSignal = $1 }
+    form.number("--stop-timeout", "SECONDS", "How long it may take to end, before it is killed.") {
+      (values, number: Int64) in values.stopTimeout = number
+    }
+    form.number("--oom-score-adj", "NUMBER", "Sooner (to 1000) or later (to -1000) killed when memory is short.") {
+      (values, number: Int32) in values.oomScoreAdj = number
+    }
+    form.value("--umask", "MASK", "The file mode mask, octal.") { $0.umask = $1 }
+  }
 }
 
 /// What a container is called, and what is said of it.
-struct NameOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("The container's name.", valueName: "NAME"))
+struct NameOptions: OptionGroup {
   var name: String?
-
-  @Option(
-    name: [.customShort("h", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Its host name.", valueName: "NAME"))
   var hostname: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Its NIS domain name.", valueName: "NAME"))
   var domainname: String?
-
-  @Option(
-    name: [.customShort("l", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A label.", valueName: "KEY=VALUE"))
   var label: [String] = []
-
-  @Option(
-    name: .customLong("label-file"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Read labels from a file.", valueName: "FILE"))
   var labelFile: [String] = []
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("An annotation for the runtime.", valueName: "KEY=VALUE"))
   var annotation: [String] = []
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Write the container's id to a new file.", valueName: "FILE"))
   var cidfile: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--name", "NAME", "The container's name.") { $0.name = $1 }
+    form.value("-h --hostname", "NAME", "Its host name.") { $0.hostname = $1 }
+    form.value("--domainname", "NAME", "Its NIS domain name.") { $0.domainname = $1 }
+    form.value("-l --label", "KEY=VALUE", "A label.") { $0.label.append($1) }
+    form.value("--label-file", "FILE", "Read labels from a file.") { $0.labelFile.append($1) }
+    form.value("--annotation", "KEY=VALUE", "An annotation for the runtime.") { $0.annotation.append($1) }
+    form.value("--cidfile", "FILE", "Write the container's id to a new file.") { $0.cidfile = $1 }
+  }
 }
 
 /// What a container sees.
-struct SightOptions: ParsableArguments {
-  @Option(
-    name: [.customShort("v", allowingJoined: true), .long], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A directory of the host, or a volume by name.", valueName: "[SOURCE:]PATH[:OPTIONS]"))
+struct SightOptions: OptionGroup {
   var volume: [String] = []
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("The same at length.", valueName: "type=…,source=…,target=…"))
   var mount: [String] = []
-
-  @Option(
-    parsing: .unconditionalSingleValue, help: ArgumentHelp("Memory as a file system.", valueName: "PATH[:OPTIONS]"))
   var tmpfs: [String] = []
-
-  @Flag(name: .customLong("read-only"), help: "The root file system cannot be written.")
   var readOnly = false
-
-  @Option(
-    name: .customLong("shm-size"), parsing: .unconditional,
-    help: ArgumentHelp("Size of /dev/shm (64m).", valueName: "BYTES"))
   var shmSize: String?
-
-  @Option(
-    parsing: .unconditionalSingleValue, help: ArgumentHelp("A device of the host.", valueName: "PATH[:PATH[:rwm]]"))
   var device: [String] = []
-
-  @Option(
-    name: .customLong("device-cgroup-rule"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Devices that may be used once their nodes are made.", valueName: "\"c 42:* rmw\""))
   var deviceRule: [String] = []
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("A directory or an ext4 image file in place of an image.", valueName: "DIR|FILE"))
   var rootfs: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-v --volume", "[SOURCE:]PATH[:OPTIONS]", "A directory of the host, or a volume by name.") {
+      $0.volume.append($1)
+    }
+    form.value("--mount", "type=…,source=…,target=…", "The same at length.") { $0.mount.append($1) }
+    form.value("--tmpfs", "PATH[:OPTIONS]", "Memory as a file system.") { $0.tmpfs.append($1) }
+    form.flag("--read-only", "The root file system cannot be written.") { $0.readOnly = $1 }
+    form.value("--shm-size", "BYTES", "Size of /dev/shm (64m).") { $0.shmSize = $1 }
+    form.value("--device", "PATH[:PATH[:rwm]]", "A device of the host.") { $0.device.append($1) }
+    form.value("--device-cgroup-rule", "\"c 42:* rmw\"", "Devices that may be used once their nodes are made.") {
+      $0.deviceRule.append($1)
+    }
+    form.value("--rootfs", "DIR|FILE", "A directory or an ext4 image file in place of an image.") { $0.rootfs = $1 }
+  }
 }
 
 /// Which namespaces are new, the host's, or another container's.
-struct NamespaceOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("Processes.", valueName: "host|private|container:NAME"))
+struct NamespaceOptions: OptionGroup {
   var pid: String?
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("Shared memory and queues.", valueName: "host|private|container:NAME"))
   var ipc: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Host name.", valueName: "host|private|container:NAME"))
   var uts: String?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Control groups.", valueName: "host|private"))
   var cgroupns: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "User ids: the same, a range of its own, or a given map.", valueName: "host|auto|map:INSIDE:OUTSIDE:COUNT"))
   var userns: String?
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Map user ids (and group ids, without --gidmap).", valueName: "INSIDE:OUTSIDE:COUNT"))
   var uidmap: [String] = []
-
-  @Option(
-    parsing: .unconditionalSingleValue, help: ArgumentHelp("Map group ids.", valueName: "INSIDE:OUTSIDE:COUNT"))
   var gidmap: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--pid", "host|private|container:NAME", "Processes.") { $0.pid = $1 }
+    form.value("--ipc", "host|private|container:NAME", "Shared memory and queues.") { $0.ipc = $1 }
+    form.value("--uts", "host|private|container:NAME", "Host name.") { $0.uts = $1 }
+    form.value("--cgroupns", "host|private", "Control groups.") { $0.cgroupns = $1 }
+    form.value(
+      "--userns", "host|auto|map:INSIDE:OUTSIDE:COUNT", "User ids: the same, a range of its own, or a given map."
+    ) { $0.userns = $1 }
+    form.value("--uidmap", "INSIDE:OUTSIDE:COUNT", "Map user ids (and group ids, without --gidmap).") {
+      $0.uidmap.append($1)
+    }
+    form.value("--gidmap", "INSIDE:OUTSIDE:COUNT", "Map group ids.") { $0.gidmap.append($1) }
+  }
 }
 
 /// How a container reaches others.
-struct NetworkOptions: ParsableArguments {
-  @Option(
-    name: [.customLong("network"), .customLong("net")], parsing: .unconditional,
-    help: ArgumentHelp("Its network (bridge).", valueName: "bridge|host|none|container:NAME"))
+struct NetworkOptions: OptionGroup {
   var network: String?
-
-  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("A server of names.", valueName: "ADDRESS"))
   var dns: [String] = []
-
-  @Option(
-    name: .customLong("dns-search"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A domain to look short names up in.", valueName: "DOMAIN"))
   var dnsSearch: [String] = []
-
-  @Option(
-    name: [.customLong("dns-option"), .customLong("dns-opt")], parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("An option of the resolver.", valueName: "OPTION"))
   var dnsOption: [String] = []
-
-  @Option(
-    name: .customLong("add-host"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A line of /etc/hosts.", valueName: "NAME:ADDRESS"))
   var addHost: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--network --net", "bridge|host|none|container:NAME", "Its network (bridge).") { $0.network = $1 }
+    form.value("--dns", "ADDRESS", "A server of names.") { $0.dns.append($1) }
+    form.value("--dns-search", "DOMAIN", "A domain to look short names up in.") { $0.dnsSearch.append($1) }
+    form.value("--dns-option --dns-opt", "OPTION", "An option of the resolver.") { $0.dnsOption.append($1) }
+    form.value("--add-host", "NAME:ADDRESS", "A line of /etc/hosts.") { $0.addHost.append($1) }
+  }
 }
 
 /// What a container may do.
-struct RightsOptions: ParsableArguments {
-  @Option(
-    name: .customLong("cap-add"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Add a capability, or ALL.", valueName: "NAME"))
+struct RightsOptions: OptionGroup {
   var capAdd: [String] = []
-
-  @Option(
-    name: .customLong("cap-drop"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Drop a capability, or ALL.", valueName: "NAME"))
   var capDrop: [String] = []
-
-  @Flag(help: "Give it every right and device that the caller has.")
   var privileged = false
-
-  @Option(
-    name: .customLong("security-opt"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "no-new-privileges, seccomp=unconfined|FILE, apparmor=…, systempaths=unconfined.", valueName: "OPTION"))
   var securityOpt: [String] = []
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A setting of the kernel, in a namespace of its own.", valueName: "NAME=VALUE"))
   var sysctl: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--cap-add", "NAME", "Add a capability, or ALL.") { $0.capAdd.append($1) }
+    form.value("--cap-drop", "NAME", "Drop a capability, or ALL.") { $0.capDrop.append($1) }
+    form.flag("--privileged", "Give it every right and device that the caller has.") { $0.privileged = $1 }
+    form.value(
+      "--security-opt", "OPTION", "no-new-privileges, seccomp=unconfined|FILE, apparmor=…, systempaths=unconfined."
+    ) { $0.securityOpt.append($1) }
+    form.value("--sysctl", "NAME=VALUE", "A setting of the kernel, in a namespace of its own.") { $0.sysctl.append($1) }
+  }
 }
 
 /// How much a container may use.
-struct LimitOptions: ParsableArguments {
-  @Option(
-    name: [.customShort("m", allowingJoined: true), .long], parsing: .unconditional,
-    help: ArgumentHelp("Memory: 500m, 1.5g.", valueName: "BYTES"))
+struct LimitOptions: OptionGroup {
   var memory: String?
-
-  @Option(
-    name: .customLong("memory-swap"), parsing: .unconditional,
-    help: ArgumentHelp("Memory and swap together; -1 for no limit.", valueName: "BYTES"))
   var memorySwap: String?
-
-  @Option(
-    name: .customLong("memory-reservation"), parsing: .unconditional,
-    help: ArgumentHelp("What it is left when memory is short.", valueName: "BYTES"))
   var memoryReservation: String?
-
-  @Option(
-    name: .customLong("memory-swappiness"), parsing: .unconditional,
-    help: ArgumentHelp("How readily it is swapped, 0 to 100.", valueName: "NUMBER"))
   var memorySwappiness: Int64?
-
-  @Flag(name: .customLong("oom-kill-disable"), help: "Freeze it instead of killing when its memory is used up.")
   var oomKillDisable = false
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("CPUs: 0.5, 2.", valueName: "NUMBER"))
   var cpus: String?
-
-  @Option(
-    name: [.customShort("c", allowingJoined: true), .customLong("cpu-shares")], parsing: .unconditional,
-    help: ArgumentHelp("Its weight among others (1024).", valueName: "NUMBER"))
   var cpuShares: UInt64?
-
-  @Option(
-    name: .customLong("cpu-period"), parsing: .unconditional,
-    help: ArgumentHelp("The period of the quota.", valueName: "MICROSECONDS"))
   var cpuPeriod: UInt64?
-
-  @Option(
-    name: .customLong("cpu-quota"), parsing: .unconditional,
-    help: ArgumentHelp("CPU time in each period.", valueName: "MICROSECONDS"))
   var cpuQuota: Int64?
-
-  @Option(
-    name: .customLong("cpuset-cpus"), parsing: .unconditional,
-    help: ArgumentHelp("The CPUs it runs on: 0-2,5.", valueName: "LIST"))
   var cpusetCpus: String?
-
-  @Option(
-    name: .customLong("cpuset-mems"), parsing: .unconditional,
-    help: ArgumentHelp("The memory nodes it uses.", valueName: "LIST"))
   var cpusetMems: String?
-
-  @Option(
-    name: .customLong("pids-limit"), parsing: .unconditional,
-    help: ArgumentHelp("Processes and threads (2048); -1 for no limit.", valueName: "NUMBER"))
   var pidsLimit: Int64?
-
-  @Option(
-    name: .customLong("blkio-weight"), parsing: .unconditional,
-    help: ArgumentHelp("Its weight at block devices, 10 to 1000.", valueName: "NUMBER"))
   var blkioWeight: UInt16?
-
-  @Option(
-    name: .customLong("blkio-weight-device"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("The same for one device.", valueName: "PATH:WEIGHT"))
   var blkioWeightDevice: [String] = []
-
-  @Option(
-    name: .customLong("device-read-bps"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Bytes read a second.", valueName: "PATH:BYTES"))
   var deviceReadBps: [String] = []
-
-  @Option(
-    name: .customLong("device-write-bps"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Bytes written a second.", valueName: "PATH:BYTES"))
   var deviceWriteBps: [String] = []
-
-  @Option(
-    name: .customLong("device-read-iops"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Reads a second.", valueName: "PATH:NUMBER"))
   var deviceReadIops: [String] = []
-
-  @Option(
-    name: .customLong("device-write-iops"), parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Writes a second.", valueName: "PATH:NUMBER"))
   var deviceWriteIops: [String] = []
-
-  @Option(
-    name: .customLong("cgroup-parent"), parsing: .unconditional,
-    help: ArgumentHelp("The control group that its own is made in (/skiff).", valueName: "PATH"))
   var cgroupParent: String?
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("-m --memory", "BYTES", "Memory: 500m, 1.5g.") { $0.memory = $1 }
+    form.value("--memory-swap", "BYTES", "Memory and swap together; -1 for no limit.") { $0.memorySwap = $1 }
+    form.value("--memory-reservation", "BYTES", "What it is left when memory is short.") { $0.memoryReservation = $1 }
+    form.number("--memory-swappiness", "NUMBER", "How readily it is swapped, 0 to 100.") { (values, number: Int64) in
+      values.memorySwappiness = number
+    }
+    form.flag("--oom-kill-disable", "Freeze it instead of killing when its memory is used up.") {
+      $0.oomKillDisable = $1
+    }
+    form.value("--cpus", "NUMBER", "CPUs: 0.5, 2.") { $0.cpus = $1 }
+    form.number("-c --cpu-shares", "NUMBER", "Its weight among others (1024).") { (values, number: UInt64) in
+      values.cpuShares = number
+    }
+    form.number("--cpu-period", "MICROSECONDS", "The period of the quota.") { (values, number: UInt64) in
+      values.cpuPeriod = number
+    }
+    form.number("--cpu-quota", "MICROSECONDS", "CPU time in each period.") { (values, number: Int64) in
+      values.cpuQuota = number
+    }
+    form.value("--cpuset-cpus", "LIST", "The CPUs it runs on: 0-2,5.") { $0.cpusetCpus = $1 }
+    form.value("--cpuset-mems", "LIST", "The memory nodes it uses.") { $0.cpusetMems = $1 }
+    form.number("--pids-limit", "NUMBER", "Processes and threads (2048); -1 for no limit.") { (values, number: Int64) in
+      values.pidsLimit = number
+    }
+    form.number("--blkio-weight", "NUMBER", "Its weight at block devices, 10 to 1000.") { (values, number: UInt16) in
+      values.blkioWeight = number
+    }
+    form.value("--blkio-weight-device", "PATH:WEIGHT", "The same for one device.") { $0.blkioWeightDevice.append($1) }
+    form.value("--device-read-bps", "PATH:BYTES", "Bytes read a second.") { $0.deviceReadBps.append($1) }
+    form.value("--device-write-bps", "PATH:BYTES", "Bytes written a second.") { $0.deviceWriteBps.append($1) }
+    form.value("--device-read-iops", "PATH:NUMBER", "Reads a second.") { $0.deviceReadIops.append($1) }
+    form.value("--device-write-iops", "PATH:NUMBER", "Writes a second.") { $0.deviceWriteIops.append($1) }
+    form.value("--cgroup-parent", "PATH", "The control group that its own is made in (/skiff).") {
+      $0.cgroupParent = $1
+    }
+  }
 }
 
 /// Everything that a container is made from.
-struct ContainerOptions: ParsableArguments {
-  @OptionGroup(title: "The process") var process: ProcessOptions
-  @OptionGroup(title: "Names") var names: NameOptions
-  @OptionGroup(title: "What it sees") var sight: SightOptions
-  @OptionGroup(title: "Namespaces") var namespaces: NamespaceOptions
-  @OptionGroup(title: "Network") var network: NetworkOptions
-  @OptionGroup(title: "Rights") var rights: RightsOptions
-  @OptionGroup(title: "Limits") var limits: LimitOptions
-  @OptionGroup(title: "Image and log") var image: ImageOptions
+struct ContainerOptions: OptionGroup {
+  var process = ProcessOptions()
+  var names = NameOptions()
+  var sight = SightOptions()
+  var namespaces = NamespaceOptions()
+  var network = NetworkOptions()
+  var rights = RightsOptions()
+  var limits = LimitOptions()
+  var image = ImageOptions()
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.group("The process", ProcessOptions.self) { values, lend in lend(&values.process) }
+    form.group("Names", NameOptions.self) { values, lend in lend(&values.names) }
+    form.group("What it sees", SightOptions.self) { values, lend in lend(&values.sight) }
+    form.group("Namespaces", NamespaceOptions.self) { values, lend in lend(&values.namespaces) }
+    form.group("Network", NetworkOptions.self) { values, lend in lend(&values.network) }
+    form.group("Rights", RightsOptions.self) { values, lend in lend(&values.rights) }
+    form.group("Limits", LimitOptions.self) { values, lend in lend(&values.limits) }
+    form.group("Image and log", ImageOptions.self) { values, lend in lend(&values.image) }
+  }
 }
 
 /// Which image, and where the output is kept.
-struct ImageOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("Fetch the image: missing, always or never.", valueName: "WHEN"))
+struct ImageOptions: OptionGroup {
   var pull = "missing"
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("The platform of the image.", valueName: "OS/ARCH"))
   var platform: String?
-
-  @Option(
-    name: .customLong("log-driver"), parsing: .unconditional,
-    help: ArgumentHelp("Where output is kept.", valueName: "json-file|none"))
   var logDriver = "json-file"
-
-  @Flag(name: .customLong("rm"), help: "Remove the container when it has ended.")
   var removes = false
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.value("--pull", "WHEN", "Fetch the image: missing, always or never.") { $0.pull = $1 }
+    form.value("--platform", "OS/ARCH", "The platform of the image.") { $0.platform = $1 }
+    form.value("--log-driver", "json-file|none", "Where output is kept.") { $0.logDriver = $1 }
+    form.flag("--rm", "Remove the container when it has ended.") { $0.removes = $1 }
+  }
 }
