@@ -55,6 +55,16 @@ package struct ContainerDirectory: ~Copyable {
     return record
   }
 
+  /// Whether an end was recorded, readable or not.
+  func hasEnded() -> Bool {
+    do throws(Errno) {
+      _ = try descriptor.status(File.exit)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// Whether a start was ever intended.
   package func wasStarted() throws(EngineError) -> Bool {
     try content(File.started) != nil

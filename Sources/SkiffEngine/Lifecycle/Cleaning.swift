@@ -83,11 +83,7 @@ extension Engine {
     _ directory: borrowing ContainerDirectory, _ record: ContainerRecord?, withVolumes: Bool
   ) throws(EngineError) {
     let id = directory.id
-    do throws(RuntimeError) {
-      try runtime.delete(try Self.runtimeID(id), force: true)
-    } catch {
-      throw EngineError(error)
-    }
+    try forgetRun(directory)
     if record?.request.network == .bridge { try unplug(id) }
     if record?.imageID.isEmpty == false {
       let layers = try openLayers()

@@ -31,11 +31,11 @@ extension Engine {
     _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, _ options: StartOptions
   ) throws(EngineError) -> StartedContainer {
     if try runningProcess(directory.id) != nil { throw .containerRunning(name: record.name, act: "start") }
-    try forgetRun(directory.id)
+    let wasStarted = try directory.wasStarted()
+    if wasStarted { try forgetRun(directory) }
     if let spec = try specificationForStart(directory, record.request) {
       try directory.replace(ContainerDirectory.File.spec, spec.serialized())
     }
-    let wasStarted = try directory.wasStarted()
     try directory.intendStart(Timestamp.now())
     do throws(EngineError) {
       var launch = try ContainerLaunch(engine: self, directory: directory, record: record, options: options)
@@ -46,10 +46,13 @@ extension Engine {
     }
   }
 
-  /// Removes what a monitor that died left in the runtime's state: it would be in the way of a new run.
-  private func forgetRun(_ id: String) throws(EngineError) {
+  /// Removes what a monitor that died left in the runtime's state and in control groups: it would be in the way of a new run.
+  func forgetRun(_ directory: borrowing ContainerDirectory) throws(EngineError) {
     do throws(RuntimeError) {
-      try runtime.delete(try Self.runtimeID(id), force: true)
+      let id = try Self.runtimeID(directory.id)
+      // A monitor records the end, takes everything away, and its state last: then there is nothing to look for.
+      if directory.hasEnded(), try !runtime.store.exists(id) { return }
+      try runtime.delete(id, force: true)
     } catch {
       throw EngineError(error)
     }
@@ -115,9 +118,7 @@ private struct ContainerLaunch: ~Copyable {
       throw EngineError(error)
     }
     try Self.writeOrder(engine, directory, record, options)
-    let program = try naming("open", engine.configuration.runtimeProgram) { () throws(Errno) in
-      try Descriptor.workingDirectory.open(try KernelPath(engine.configuration.runtimeProgram), [.readOnly])
-    }
+    let program = try Self.openRuntime(engine.configuration.runtimeProgram)
     // A namespace that the container's user namespace must own can only be made from inside it, by the runtime.
     var network: OpenFile?
     if Self.ownsNetwork(record.request), record.request.userNamespace == .host {
@@ -145,6 +146,22 @@ private struct ContainerLaunch: ~Copyable {
     self.network = network
     self.connection = connection
     self.link = link
+  }
+
+  /// The runtime as nobody can write to it: seen through a read-only mount of its own, it need not see to that itself, which
+  /// would take a second start of the program. Where mounts may not be made it does.
+  private static func openRuntime(_ path: String) throws(EngineError) -> FileDescriptor {
+    try naming("open", path) { () throws(Errno) in
+      let path = try KernelPath(path)
+      do throws(Errno) {
+        let tree = try Descriptor.workingDirectory.cloneTree(path, recursive: false)
+        try tree.descriptor.changeMount(set: .readOnly)
+        return tree
+      } catch {
+        guard error == .notPermitted || error == .noSystemCall else { throw error }
+        return try Descriptor.workingDirectory.open(path, [.readOnly])
+      }
+    }
   }
 
   private static func ownsNetwork(_ request: RunRequest) -> Bool {

@@ -84,6 +84,7 @@ struct ContainerMaker {
       id: request.id.text, bundlePath: request.bundlePath,
       rootPath: path.hasPrefix("/") ? path : "\(request.bundlePath)/\(path)", created: WallClock.now())
     record.annotations = spec.annotations
+    record.hasPoststopHooks = !spec.hooks.poststop.isEmpty
     record.ownerID = Credentials.effectiveUserID
     for namespace in spec.linux.namespaces { record.namespaces.formUnion(namespace.type.flag) }
     return record

@@ -19,6 +19,8 @@ package struct ContainerRecord: Equatable, Sendable {
   package var cgroup: CgroupRecord?
   package var annotations: [String: String] = [:]
   package var ownerID: UInt32 = 0
+  /// Whether something is to be run after the end: only then its removal reads the configuration again.
+  package var hasPoststopHooks = true
 
   package init(id: String, bundlePath: String, rootPath: String, created: String) {
     self.id = id
@@ -39,6 +41,7 @@ extension ContainerRecord {
     ]
     members.append(
       ("annotations", .object(JSONObject(annotations.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))))
+    if !hasPoststopHooks { members.append(("poststop", .bool(false))) }
     if let cgroup { members.append(("cgroup", Self.json(cgroup))) }
     return JSONValue.object(JSONObject(members)).serialized()
   }
@@ -69,6 +72,7 @@ extension ContainerRecord {
     launcherInode = json["launcherInode"]?.string.flatMap { UInt64($0) } ?? 0
     namespaces = NamespaceFlags(rawValue: json["namespaces"]?.integer.flatMap { UInt64(exactly: $0) } ?? 0)
     ownerID = json["owner"]?.integer.flatMap { UInt32(exactly: $0) } ?? 0
+    hasPoststopHooks = json["poststop"]?.bool ?? true
     for (key, value) in json["annotations"]?.object?.members ?? [] { annotations[key] = value.string }
     cgroup = json["cgroup"]?.array.map { CgroupRecord(entries: $0.compactMap(Self.cgroupEntry)) }
   }

@@ -60,6 +60,11 @@ package struct ContainerStateStore: Sendable {
     }
   }
 
+  /// Whether anything is remembered of a container, be it readable or not.
+  package func exists(_ id: ContainerID) throws(RuntimeError) -> Bool {
+    try openDirectory(id) != nil
+  }
+
   /// The record of a container.
   package func load(_ id: ContainerID) throws(RuntimeError) -> ContainerRecord {
     guard let directory = try openDirectory(id) else { throw .missing(id.text) }

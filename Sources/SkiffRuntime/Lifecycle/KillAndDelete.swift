@@ -83,7 +83,9 @@ extension ContainerRuntime {
         throw .failed("cannot remove the control group of container \(record.id): \(error)")
       }
     }
-    guard let spec = try? ContainerStateStore.configuration(in: directory, id: record.id) else { return }
+    guard record.hasPoststopHooks,
+      let spec = try? ContainerStateStore.configuration(in: directory, id: record.id)
+    else { return }
     // A failing poststop hook must not keep the container from being removed (runtime.md "Lifecycle", 13).
     try? HookRunner.run(
       spec.hooks.poststop, moment: "poststop", state: record.stateJSON(.stopped, version: spec.version))

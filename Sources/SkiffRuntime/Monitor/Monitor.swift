@@ -63,6 +63,8 @@ package struct Monitor {
     handover.streams = streams.containerEnds
     handover.console = streams.consoleEnd
     var made = try ContainerMaker(store: store, request: request).make(handover)
+    // The container is in its network now. With a handle left here the namespace, and the cable that ends in it, would outlive it.
+    if let networkNamespace { _ = FileDescriptor(adopting: networkNamespace.number) }
     let started = WallClock.now()
     do throws(RuntimeError) {
       sync.send(["event": "created", "pid": .integer(Int64(made.record.processID))])
@@ -126,6 +128,8 @@ package struct Monitor {
       if failure == nil { failure = error }
     }
     streams.tellExit(code)
+    // Whoever waits has the code; the record may take its time to outlive a power failure.
+    ExitFile.synchronize(settings.exitFile)
     runExitCommand()
     if let failure { throw failure }
   }
@@ -184,9 +188,22 @@ enum ExitFile {
       guard let slash = path.lastIndex(of: "/") else { throw .invalidArgument }
       let directory = try Descriptor.workingDirectory.open(try KernelPath(String(path[..<slash])), [.directory])
       try directory.descriptor.replaceFile(
-        try KernelPath(String(path[path.index(after: slash)...])), with: bytes, mode: 0o600)
+        try KernelPath(String(path[path.index(after: slash)...])), with: bytes, mode: 0o600, isDurable: false)
     } catch {
       throw .failed("cannot write the exit record \(path): \(error)")
+    }
+  }
+
+  /// Has the record and its name written to the disk. One that is gone, with its container, needs no disk.
+  static func synchronize(_ path: String) {
+    do throws(Errno) {
+      let file = try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly])
+      try file.descriptor.synchronize()
+      guard let slash = path.lastIndex(of: "/") else { return }
+      let directory = try Descriptor.workingDirectory.open(try KernelPath(String(path[..<slash])), [.directory])
+      try directory.descriptor.synchronize()
+    } catch {
+      // Without it, a power failure in the next seconds would show the container as one that died.
     }
   }
 }

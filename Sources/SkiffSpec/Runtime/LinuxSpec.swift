@@ -10,11 +10,11 @@ extension RuntimeSpec {
     /// By the host's interface name.
     public var netDevices: [String: NetDevice] = [:]
     public var cgroupsPath: String?
-    public var resources: Resources?
+    @Shared public var resources: Resources? = nil
     public var intelRdt: IntelRdt?
     /// By dotted or slashed name.
     public var sysctl: [String: String] = [:]
-    public var seccomp: Seccomp?
+    @Shared public var seccomp: Seccomp? = nil
     public var rootfsPropagation: String?
     public var maskedPaths: [String] = []
     public var readonlyPaths: [String] = []

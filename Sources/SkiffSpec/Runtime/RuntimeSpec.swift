@@ -7,11 +7,11 @@ public struct RuntimeSpec: Equatable, Sendable {
   public var root: Root?
   public var hostname: String?
   public var domainname: String?
-  public var process: Process?
+  @Shared public var process: Process? = nil
   public var mounts: [Mount] = []
   public var hooks = Hooks()
   public var annotations: [String: String] = [:]
-  public var linux = Linux()
+  @Shared public var linux = Linux()
 
   public init() {}
 }
