@@ -31,6 +31,14 @@ let staticStandardLibrary: [LinkerSetting] = [
   ])
 ]
 
+/// The command that a person waits for: besides, its addresses are fixed, so that the dynamic linker has nothing to relocate in
+/// it, which was a sixth of what a command took to start.
+let quickStart: [LinkerSetting] = [
+  .unsafeFlags([
+    "-Xclang-linker", "-no-pie", "-Xlinker", "--as-needed", "-Xlinker", "-l:libgcc_eh.a",
+  ])
+]
+
 let package = Package(
   name: "skiff",
   products: [
@@ -101,7 +109,7 @@ let package = Package(
       dependencies: [
         "SkiffCommandLine", "SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec",
       ],
-      swiftSettings: house, linkerSettings: staticStandardLibrary
+      swiftSettings: house, linkerSettings: staticStandardLibrary + quickStart
     ),
 
     // Tests. The probe runs inside containers and tells what it sees there.
