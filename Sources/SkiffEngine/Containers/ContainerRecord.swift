@@ -55,10 +55,10 @@ package struct MountRecord: Equatable, Sendable {
 
 extension MountRecord: FieldRecord, RecordValue {
   static let fields: [RecordField<MountRecord>] = [
-    RecordField("request", \.request),
-    RecordField("hostPath", \.hostPath),
-    RecordField("volume", \.volume),
-    RecordField("isAnonymous", \.isAnonymous),
+    RecordField("request", { $0.request }, { $0.request = $1 }),
+    RecordField("hostPath", { $0.hostPath }, { $0.hostPath = $1 }),
+    RecordField("volume", { $0.volume }, { $0.volume = $1 }),
+    RecordField("isAnonymous", { $0.isAnonymous }, { $0.isAnonymous = $1 }),
   ]
 }
 
@@ -95,23 +95,23 @@ package struct ContainerRecord: Equatable, Sendable {
 
 extension ContainerRecord: FieldRecord {
   static let fields: [RecordField<ContainerRecord>] = [
-    RecordField("id", \.id),
-    RecordField("name", \.name),
-    RecordField("created", \.created),
-    RecordField("imageID", \.imageID),
-    RecordField("imageName", \.imageName),
-    RecordField("layers", \.layers),
-    RecordField("command", \.command),
-    RecordField("environment", \.environment),
-    RecordField("workingDirectory", \.workingDirectory),
-    RecordField("user", \.user),
-    RecordField("labels", \.labels),
-    RecordField("stopSignal", \.stopSignal),
-    RecordField("hostname", \.hostname),
-    RecordField("rootfs", \.rootfs),
-    RecordField("mounts", \.mounts),
-    RecordField("idRange", \.idRange),
-    RecordField("request", \.request),
+    RecordField("id", { $0.id }, { $0.id = $1 }),
+    RecordField("name", { $0.name }, { $0.name = $1 }),
+    RecordField("created", { $0.created }, { $0.created = $1 }),
+    RecordField("imageID", { $0.imageID }, { $0.imageID = $1 }),
+    RecordField("imageName", { $0.imageName }, { $0.imageName = $1 }),
+    RecordField("layers", { $0.layers }, { $0.layers = $1 }),
+    RecordField("command", { $0.command }, { $0.command = $1 }),
+    RecordField("environment", { $0.environment }, { $0.environment = $1 }),
+    RecordField("workingDirectory", { $0.workingDirectory }, { $0.workingDirectory = $1 }),
+    RecordField("user", { $0.user }, { $0.user = $1 }),
+    RecordField("labels", { $0.labels }, { $0.labels = $1 }),
+    RecordField("stopSignal", { $0.stopSignal }, { $0.stopSignal = $1 }),
+    RecordField("hostname", { $0.hostname }, { $0.hostname = $1 }),
+    RecordField("rootfs", { $0.rootfs }, { $0.rootfs = $1 }),
+    RecordField("mounts", { $0.mounts }, { $0.mounts = $1 }),
+    RecordField("idRange", { $0.idRange }, { $0.idRange = $1 }),
+    RecordField("request", { $0.request }, { $0.request = $1 }),
   ]
 
   /// The bytes of container.json.
@@ -145,11 +145,11 @@ package struct ExitRecord: Equatable, Sendable {
 
 extension ExitRecord: FieldRecord {
   static let fields: [RecordField<ExitRecord>] = [
-    RecordField("exitCode", \.exitCode),
-    RecordField("oomKilled", \.oomKilled),
-    RecordField("startedAt", \.startedAt),
-    RecordField("finishedAt", \.finishedAt),
-    RecordField("error", \.error),
+    RecordField("exitCode", { $0.exitCode }, { $0.exitCode = $1 }),
+    RecordField("oomKilled", { $0.oomKilled }, { $0.oomKilled = $1 }),
+    RecordField("startedAt", { $0.startedAt }, { $0.startedAt = $1 }),
+    RecordField("finishedAt", { $0.finishedAt }, { $0.finishedAt = $1 }),
+    RecordField("error", { $0.error }, { $0.error = $1 }),
   ]
 
   /// Reads exit.json; nil where it is not one.

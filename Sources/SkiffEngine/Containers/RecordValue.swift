@@ -81,19 +81,26 @@ extension Dictionary: RecordValue where Key == String, Value == String {
   }
 }
 
-/// One member of a record: how it is written and read back.
+/// One member of a record: how it is written and read back. Closures, because a key path is made anew in every process.
 struct RecordField<Record>: Sendable {
   let key: String
-  let write: @Sendable (Record) -> JSONValue
+  /// Nil where the record has what the other one, the default, has.
+  let write: @Sendable (Record, Record) -> JSONValue?
   /// False where the document holds something else.
   let read: @Sendable (inout Record, JSONValue) -> Bool
 
-  init<Value: RecordValue>(_ key: String, _ path: any WritableKeyPath<Record, Value> & Sendable) {
+  init<Value: RecordValue>(
+    _ key: String, _ get: @escaping @Sendable (Record) -> Value,
+    _ set: @escaping @Sendable (inout Record, Value) -> Void
+  ) {
     self.key = key
-    self.write = { $0[keyPath: path].recorded }
+    self.write = { record, plain in
+      let value = get(record)
+      return value == get(plain) ? nil : value.recorded
+    }
     self.read = { record, document in
       guard let value = Value(recorded: document) else { return false }
-      record[keyPath: path] = value
+      set(&record, value)
       return true
     }
   }
@@ -110,8 +117,7 @@ extension FieldRecord {
     let plain = Self()
     var object = JSONObject()
     for field in Self.fields {
-      let value = field.write(self)
-      if value != field.write(plain) { object[field.key] = value }
+      if let value = field.write(self, plain) { object[field.key] = value }
     }
     return .object(object)
   }

@@ -33,7 +33,10 @@ struct MonitorOrder {
 
 /// The line to a monitor that was started for one container.
 ///
+/// It is started first of all, so that the program is loaded by the time that it is told what to do.
+///
 /// ```
+///         ◀── {"container":PATH}                    with the network namespace, or the line closes: nothing was wanted
 /// monitor ──▶ {"event":"created","pid":N}          the process waits at the gate
 ///         ◀── {"command":"start"}                   or the line closes, and the monitor takes everything back
 ///         ──▶ {"event":"started"}, {"event":"explain",…}
@@ -42,7 +45,9 @@ struct MonitorOrder {
 struct MonitorLink: ~Copyable {
   private let process: SpawnedProcess
   private let line: FileDescriptor
-  private let id: String
+  private var id = ""
+  /// Whether the monitor goes on without this process, or is gone.
+  private var isStarted = false
   /// What the runtime wants a person to know although it went well.
   private(set) var warnings: [String] = []
 
@@ -50,12 +55,10 @@ struct MonitorLink: ~Copyable {
   private static let eventLimitBytes = 32_768
   private static let explanationLimitBytes = 1 << 20
 
-  /// Starts a monitor for the container of `directory`.
-  init(
-    program: Descriptor, directory: borrowing ContainerDirectory, attach: Descriptor?, networkNamespace: Descriptor?
-  ) throws(EngineError) {
-    let id = directory.id
-    let path = directory.path
+  /// Starts a monitor that waits for its container.
+  ///
+  /// - Parameter attach: the other end of a line for the container's streams.
+  init(program: Descriptor, attach: Descriptor?) throws(EngineError) {
     let process: SpawnedProcess
     let line: FileDescriptor
     do throws(Errno) {
@@ -63,25 +66,37 @@ struct MonitorLink: ~Copyable {
       let null = try Descriptor.workingDirectory.open("/dev/null", [.readWrite])
       var arguments = ["skiff-runtime", "monitor", "--sync-fd", "3"]
       if attach != nil { arguments += ["--attach-fd", "4"] }
-      if networkNamespace != nil { arguments += ["--network-namespace-fd", "5"] }
-      arguments.append(path)
       // Nothing of the caller's environment concerns a container.
       var request = SpawnRequest(arguments: arguments, environment: [ContainerDefaults.path])
       request.files = [
         (null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2), (pair.second.descriptor, 3),
       ]
       if let attach { request.files.append((attach, 4)) }
-      if let networkNamespace { request.files.append((networkNamespace, 5)) }
       // A session of its own: the terminal's signals are the container's only through the engine.
       request.startsSession = true
       process = try spawn(program, request)
       line = pair.takeFirst()
     } catch {
-      throw .kernel(act: "start the monitor of", thing: "container \(ContainerIdentity.short(id))", cause: error)
+      throw .kernel(act: "start", thing: "a monitor", cause: error)
     }
-    self.id = id
     self.process = process
     self.line = line
+  }
+
+  /// Has the monitor make the container of a directory, in a network namespace that the caller has made.
+  mutating func make(
+    _ directory: borrowing ContainerDirectory, networkNamespace: Descriptor?
+  ) throws(EngineError) {
+    id = directory.id
+    let order: JSONValue = ["container": .string(directory.path)]
+    do throws(Errno) {
+      _ = try line.descriptor.send(order.serialized(), file: networkNamespace)
+    } catch {
+      // The monitor has ended: its last word tells why, and comes where its answer is waited for.
+      guard error == .brokenPipe || error == .connectionReset else {
+        throw .kernel(act: "tell the monitor of", thing: "container \(ContainerIdentity.short(id))", cause: error)
+      }
+    }
   }
 
   /// Waits until the container's process stands at the gate; gives its id.
@@ -107,6 +122,7 @@ struct MonitorLink: ~Copyable {
     }
     let event = try nextEvent()
     guard event["event"]?.string == "started" else { throw unexpected(event) }
+    isStarted = true
   }
 
   /// What the runtime did, step by step; asked for by `explains`, after the start.
@@ -168,14 +184,56 @@ struct MonitorLink: ~Copyable {
     .report("the monitor of container \(ContainerIdentity.short(id)) said something out of turn: \(event)")
   }
 
+  deinit {
+    if !isStarted { Self.end(process, line.descriptor) }
+  }
+
   /// Waits until the monitor is gone, so that everything it took back is taken back.
-  func abandon() {
+  mutating func abandon() {
+    isStarted = true
+    Self.end(process, line.descriptor)
+  }
+
+  private static func end(_ process: borrowing SpawnedProcess, _ line: Descriptor) {
     do throws(Errno) {
       // Nothing more will be said: that is the word for it.
-      try line.descriptor.shutdownSending()
+      try line.shutdownSending()
       _ = try process.wait()
     } catch {
       // Already gone.
+    }
+  }
+}
+
+/// A monitor without a container yet, and the line on which it will carry the container's streams.
+struct WaitingMonitor: ~Copyable {
+  var link: MonitorLink
+  var connection: FileDescriptor?
+
+  init(program path: String, attaches: Bool) throws(EngineError) {
+    let program = try Self.openProgram(path)
+    guard attaches else {
+      link = try MonitorLink(program: program.descriptor, attach: nil)
+      return
+    }
+    let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
+    link = try MonitorLink(program: program.descriptor, attach: pair.second.descriptor)
+    connection = pair.takeFirst()
+  }
+
+  /// The runtime as nobody can write to it: seen through a read-only mount of its own, it need not see to that itself, which
+  /// would take a second start of the program. Where mounts may not be made it does.
+  private static func openProgram(_ path: String) throws(EngineError) -> FileDescriptor {
+    try naming("open", path) { () throws(Errno) in
+      let path = try KernelPath(path)
+      do throws(Errno) {
+        let tree = try Descriptor.workingDirectory.cloneTree(path, recursive: false)
+        try tree.descriptor.changeMount(set: .readOnly)
+        return tree
+      } catch {
+        guard error == .notPermitted || error == .noSystemCall else { throw error }
+        return try Descriptor.workingDirectory.open(path, [.readOnly])
+      }
     }
   }
 }

@@ -42,6 +42,8 @@ extension Engine {
     onCreated: (CreatedContainer) throws(EngineError) -> Void = { _ in },
     onStarted: ([ExplanationStep]) -> Void = { _ in }
   ) throws(EngineError) -> RunOutcome {
+    // Loaded while the container's files are made.
+    let monitor = try WaitingMonitor(program: configuration.runtimeProgram, attaches: !options.detaches)
     var creation = try ContainerCreation(engine: self, request: request, pull: pull, explains: options.explains)
     creation.consoleSize = options.consoleSize
     let created = try creation.perform()
@@ -55,7 +57,7 @@ extension Engine {
       start.attaches = !options.detaches
       start.leavesCleaningToMonitor = options.detaches
       start.explains = options.explains
-      started = try self.start(creation.directory, record, start)
+      started = try self.start(creation.directory, record, start, monitor)
     } catch {
       if request.removesItself { creation.discard() }
       throw error
@@ -84,7 +86,8 @@ extension Engine {
     start.attaches = attaches
     start.leavesCleaningToMonitor = !attaches
     start.explains = options.explains
-    let started = try self.start(directory, record, start)
+    let started = try self.start(
+      directory, record, start, try WaitingMonitor(program: configuration.runtimeProgram, attaches: attaches))
     started.warnings.forEach(warn)
     onStarted(started.explanation)
     _ = consume directory

@@ -28,7 +28,8 @@ struct StartedContainer: ~Copyable {
 extension Engine {
   /// Starts a container that this process has taken. What was made for the start is gone again if it fails.
   func start(
-    _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, _ options: StartOptions
+    _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, _ options: StartOptions,
+    _ monitor: consuming WaitingMonitor
   ) throws(EngineError) -> StartedContainer {
     if try runningProcess(directory.id) != nil { throw .containerRunning(name: record.name, act: "start") }
     let wasStarted = try directory.wasStarted()
@@ -38,7 +39,8 @@ extension Engine {
     }
     try directory.intendStart(Timestamp.now())
     do throws(EngineError) {
-      var launch = try ContainerLaunch(engine: self, directory: directory, record: record, options: options)
+      var launch = try ContainerLaunch(
+        engine: self, directory: directory, record: record, options: options, monitor: monitor)
       return try launch.perform()
     } catch {
       takeBackStart(directory, wasStarted: wasStarted)
@@ -103,13 +105,13 @@ private struct ContainerLaunch: ~Copyable {
   private let options: StartOptions
   private let files: ContainerFiles
   private let network: OpenFile?
-  private var link: MonitorLink
-  private var connection: FileDescriptor?
+  private var monitor: WaitingMonitor
   private var explanation: [ExplanationStep] = []
   private var warnings: [String] = []
 
   init(
-    engine: Engine, directory: borrowing ContainerDirectory, record: ContainerRecord, options: StartOptions
+    engine: Engine, directory: borrowing ContainerDirectory, record: ContainerRecord, options: StartOptions,
+    monitor: consuming WaitingMonitor
   ) throws(EngineError) {
     let id: ContainerID
     do throws(RuntimeError) {
@@ -118,50 +120,21 @@ private struct ContainerLaunch: ~Copyable {
       throw EngineError(error)
     }
     try Self.writeOrder(engine, directory, record, options)
-    let program = try Self.openRuntime(engine.configuration.runtimeProgram)
     // A namespace that the container's user namespace must own can only be made from inside it, by the runtime.
     var network: OpenFile?
     if Self.ownsNetwork(record.request), record.request.userNamespace == .host {
       network = OpenFile(
         try naming("make", "a network namespace") { () throws(Errno) in try NetworkNamespace.make() })
     }
-    let connection: FileDescriptor?
-    let link: MonitorLink
-    if options.attaches {
-      let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
-      link = try MonitorLink(
-        program: program.descriptor, directory: directory, attach: pair.second.descriptor,
-        networkNamespace: network?.descriptor)
-      connection = pair.takeFirst()
-    } else {
-      link = try MonitorLink(
-        program: program.descriptor, directory: directory, attach: nil, networkNamespace: network?.descriptor)
-      connection = nil
-    }
+    var monitor = monitor
+    try monitor.link.make(directory, networkNamespace: network?.descriptor)
     self.engine = engine
     self.id = id
     self.record = record
     self.options = options
     self.files = ContainerFiles(path: directory.path, record: record)
     self.network = network
-    self.connection = connection
-    self.link = link
-  }
-
-  /// The runtime as nobody can write to it: seen through a read-only mount of its own, it need not see to that itself, which
-  /// would take a second start of the program. Where mounts may not be made it does.
-  private static func openRuntime(_ path: String) throws(EngineError) -> FileDescriptor {
-    try naming("open", path) { () throws(Errno) in
-      let path = try KernelPath(path)
-      do throws(Errno) {
-        let tree = try Descriptor.workingDirectory.cloneTree(path, recursive: false)
-        try tree.descriptor.changeMount(set: .readOnly)
-        return tree
-      } catch {
-        guard error == .notPermitted || error == .noSystemCall else { throw error }
-        return try Descriptor.workingDirectory.open(path, [.readOnly])
-      }
-    }
+    self.monitor = monitor
   }
 
   private static func ownsNetwork(_ request: RunRequest) -> Bool {
@@ -188,7 +161,7 @@ private struct ContainerLaunch: ~Copyable {
     do throws(EngineError) {
       return try wire()
     } catch {
-      link.abandon()
+      monitor.link.abandon()
       throw error
     }
   }
@@ -197,7 +170,7 @@ private struct ContainerLaunch: ~Copyable {
     var endpoint: Endpoint?
     if let network { endpoint = try plug(network.descriptor) }
     warnings += try files.write(endpoint: endpoint, engine: engine)
-    let processID = try link.waitUntilCreated()
+    let processID = try monitor.link.waitUntilCreated()
     if network == nil, Self.ownsNetwork(record.request) {
       let namespace = try naming("open", "the container's network namespace") { () throws(Errno) in
         try Descriptor.workingDirectory.open(try KernelPath("/proc/\(processID)/ns/net"), [.readOnly])
@@ -206,10 +179,10 @@ private struct ContainerLaunch: ~Copyable {
       warnings += try files.write(endpoint: endpoint, engine: engine)
     }
     if let endpoint { try note(endpoint) }
-    try link.start()
-    if options.explains { explanation += try link.explanation() }
-    var started = StartedContainer(processID: processID, connection: connection.take())
-    started.warnings = warnings + link.warnings
+    try monitor.link.start()
+    if options.explains { explanation += try monitor.link.explanation() }
+    var started = StartedContainer(processID: processID, connection: monitor.connection.take())
+    started.warnings = warnings + monitor.link.warnings
     started.explanation = explanation
     return started
   }

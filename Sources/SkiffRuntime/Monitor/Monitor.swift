@@ -5,7 +5,8 @@ internal import SkiffSpec
 ///
 /// ```
 /// engine                         monitor                            container
-///   spawns, sync and attach ──▶  makes the container, gate closed ─▶ steps … waits
+///   spawns, sync and attach ──▶  loads
+///   container, network      ──▶  makes the container, gate closed ─▶ steps … waits
 ///                           ◀──  created, pid
 ///   wires the network            (meanwhile)
 ///   start                   ──▶  opens the gate                   ─▶ execve
@@ -23,17 +24,16 @@ package struct Monitor {
   private let networkNamespace: Descriptor?
 
   /// - Parameters: the numbers of the inherited files.
-  package static func run(
-    containerPath: String, syncNumber: Int32, attachNumber: Int32?, networkNamespaceNumber: Int32?
-  ) -> Int32 {
+  package static func run(syncNumber: Int32, attachNumber: Int32?) -> Int32 {
     let sync = SyncLine(Descriptor(syncNumber))
     do throws(RuntimeError) {
-      let settings = try MonitorSettings.read(in: containerPath)
+      // An engine that closes the line instead wanted nothing after all.
+      guard let order = try sync.waitForOrder() else { return 0 }
+      let settings = try MonitorSettings.read(in: order.containerPath)
       let monitor = Monitor(
         settings: settings, store: ContainerStateStore(root: settings.runtimeRoot),
-        runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: containerPath, sync: sync,
-        firstClient: attachNumber.map { Descriptor($0) },
-        networkNamespace: networkNamespaceNumber.map { Descriptor($0) })
+        runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: order.containerPath, sync: sync,
+        firstClient: attachNumber.map { Descriptor($0) }, networkNamespace: order.networkNamespace)
       try monitor.run()
       return 0
     } catch {
@@ -166,6 +166,23 @@ private struct SyncLine {
       }
     }
     send(["event": "error", "message": .string(error.description), "exitCode": .integer(code)])
+  }
+
+  /// Which container is to be made; the network namespace is the caller's to close.
+  func waitForOrder() throws(RuntimeError) -> (containerPath: String, networkNamespace: Descriptor?)? {
+    var buffer = [UInt8](repeating: 0, count: 8192)
+    let count: Int
+    let file: Int32?
+    do throws(Errno) {
+      (count, file) = try line.receive(into: &buffer)
+    } catch {
+      throw .failed("cannot hear the engine: \(error)")
+    }
+    if count == 0 { return nil }
+    guard let message = try? JSONValue.parse(Array(buffer[..<count])), let path = message["container"]?.string,
+      path.hasPrefix("/")
+    else { throw .failed("the engine did not say which container is to be made") }
+    return (path, file.map { Descriptor($0) })
   }
 
   /// False when the engine closed the line instead.
