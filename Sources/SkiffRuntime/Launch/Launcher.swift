@@ -43,7 +43,7 @@ package struct Launcher: ~Copyable {
       let board = try LaunchBoard(steps: explains ? plan.steps.count : 0)
       let began = UInt64(truncatingIfNeeded: ClockTime.monotonic().totalNanoseconds)
       let pair = try UnixSocket.pair(.packet)
-      let processID = try clone(plan, resources, channel: pair.second.descriptor, board)
+      let processID = try clone(plan, resources, pair, board)
       // Our own child: its number is not given to another before it is waited for.
       let process = try openProcess(processID)
       return Launcher(
@@ -55,7 +55,8 @@ package struct Launcher: ~Copyable {
   }
 
   private static func clone(
-    _ plan: LaunchPlan, _ resources: LaunchResources, channel: Descriptor, _ board: borrowing LaunchBoard
+    _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: borrowing SocketPair,
+    _ board: borrowing LaunchBoard
   ) throws(Errno) -> Int32 {
     if let userNamespace = resources.userNamespace {
       return try cloneBeyond(userNamespace, plan, resources, channel, board)
@@ -79,17 +80,20 @@ package struct Launcher: ~Copyable {
 
   /// The child's side; only leaves through execve(2) or the process's end.
   private static func perform(
-    _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: Descriptor, _ board: borrowing LaunchBoard
+    _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: borrowing SocketPair,
+    _ board: borrowing LaunchBoard
   ) -> Never {
-    var performer = LaunchPerformer(plan, resources, channel: channel)
+    // The parent's end is the parent's alone: only so the channel ends when the parent is killed.
+    _ = FileDescriptor(adopting: channel.first.number)
+    var performer = LaunchPerformer(plan, resources, channel: channel.second.descriptor)
     performer.perform(plan.steps, board: board)
   }
 
   /// Clones in two steps where the container joins a user namespace: the namespaces made after it must belong to it. The
   /// go-between enters it and clones the container's process as its own sibling, so that it is our child.
   private static func cloneBeyond(
-    _ userNamespace: Descriptor, _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: Descriptor,
-    _ board: borrowing LaunchBoard
+    _ userNamespace: Descriptor, _ plan: LaunchPlan, _ resources: LaunchResources,
+    _ channel: borrowing SocketPair, _ board: borrowing LaunchBoard
   ) throws(Errno) -> Int32 {
     switch try cloneProcess(into: resources.cgroupDirectory) {
     case .child:
