@@ -46,6 +46,11 @@ package struct ContainerDirectory: ~Copyable {
     return record
   }
 
+  /// Whether the container came to be. An empty record is one that a power cut took.
+  func hasRecord() throws(EngineError) -> Bool {
+    try content(File.record)?.isEmpty == false
+  }
+
   /// How the last run ended; nil while there is no record of it.
   package func exitRecord() throws(EngineError) -> ExitRecord? {
     guard let bytes = try content(File.exit) else { return nil }
@@ -53,16 +58,6 @@ package struct ContainerDirectory: ~Copyable {
       throw .damaged(thing: "\(path)/exit.json", reason: "it is not the record of an exit")
     }
     return record
-  }
-
-  /// Whether an end was recorded, readable or not.
-  func hasEnded() -> Bool {
-    do throws(Errno) {
-      _ = try descriptor.status(File.exit)
-      return true
-    } catch {
-      return false
-    }
   }
 
   /// Whether a start was ever intended.
@@ -89,10 +84,12 @@ package struct ContainerDirectory: ~Copyable {
     }
   }
 
-  /// Replaces a file that others may be reading.
-  func replace(_ name: KernelPath, _ content: [UInt8]) throws(EngineError) {
+  /// Replaces a file that others may be reading. Without `isDurable` a power cut may leave it empty.
+  func replace(_ name: KernelPath, _ content: [UInt8], isDurable: Bool = true) throws(EngineError) {
     let descriptor = descriptor
-    try naming("write", "\(path)/\(name)") { () throws(Errno) in try descriptor.replaceFile(name, with: content) }
+    try naming("write", "\(path)/\(name)") { () throws(Errno) in
+      try descriptor.replaceFile(name, with: content, isDurable: isDurable)
+    }
   }
 
   /// Forgets how the last run ended, and says that another one is intended.

@@ -1,3 +1,4 @@
+import SkiffImages
 import SkiffKernel
 import SkiffSpec
 
@@ -23,22 +24,25 @@ package final class ContainerStore: Sendable {
   // MARK: Making
 
   /// Makes the directory of a new container, taken for this process.
-  package func make() throws(EngineError) -> ContainerDirectory {
+  package func make(_ id: String) throws(EngineError) -> ContainerDirectory {
     let containers = containers.descriptor
-    for _ in 0..<8 {
-      let id = try ContainerIdentity.makeID()
-      let path = path + "/" + id
-      let handle = try naming("make", path) { () throws(Errno) in
-        let name = try KernelPath(id)
+    let path = path + "/" + id
+    let handle = try naming("make", path) { () throws(Errno) in
+      let name = try KernelPath(id)
+      for _ in 0..<8 {
         try containers.makeDirectory(name, mode: 0o700)
-        let handle = try containers.open(name, [.readOnly, .directory, .noFollow])
-        try handle.descriptor.lock(exclusive: true, wait: true)
-        return handle
+        do throws(Errno) {
+          let handle = try containers.open(name, [.readOnly, .directory, .noFollow])
+          try handle.descriptor.lock(exclusive: true, wait: true)
+          if has(id) { return handle }
+        } catch {
+          guard error == .notFound else { throw error }
+        }
+        // Between making and locking, a sweep took it for garbage.
       }
-      // Between making and locking, a sweep may have taken it for garbage.
-      if has(id) { return ContainerDirectory(id: id, path: path, handle: handle) }
+      throw .busy
     }
-    throw .report("cannot make a directory for the container: something removes it at once")
+    return ContainerDirectory(id: id, path: path, handle: handle)
   }
 
   /// Gives a new container its name: the wanted one, or an invented one that is free.
@@ -139,74 +143,104 @@ package final class ContainerStore: Sendable {
 
   /// The ids of all containers, those that are being made included.
   package func allIDs() throws(EngineError) -> [String] {
-    let containers = containers.descriptor
-    let path = path
-    let entries = try naming("list", path) { () throws(Errno) in
-      // A description of its own, so that two listings do not share one offset.
-      let listed = try containers.open(".", [.readOnly, .directory])
-      return try listed.descriptor.sortedEntries(limit: Self.limit)
-    }
-    return entries.map(\.name.text).filter(ContainerIdentity.isID)
+    try names(in: containers.descriptor, path).filter(ContainerIdentity.isID)
   }
 
   // MARK: Removing
 
-  /// Removes a container that this process has taken: first its name, then, at one stroke, its existence, then its content.
-  package func remove(_ directory: borrowing ContainerDirectory, name: String?) throws(EngineError) {
-    let id = directory.id
-    if let name {
-      try naming("give up", "the name \(name)") { () throws(Errno) in
-        let entry = try KernelPath(name)
-        if try self.owner(entry) == id { try self.names.descriptor.unlink(entry) }
-      }
+  /// Ends the existence of a container that this process has taken, at one stroke; its content and its name are still to go.
+  package func sink(_ directory: borrowing ContainerDirectory, withVolumes: Bool) throws(EngineError) -> SunkContainer {
+    let sunk = SunkContainer(id: directory.id, takesVolumes: withVolumes)
+    try naming("remove", directory.path) { () throws(Errno) in
+      try containers.descriptor.rename(
+        try KernelPath(sunk.id), to: try KernelPath(sunk.entry), in: containers.descriptor)
     }
-    try naming("remove", directory.path) { () throws(Errno) in try self.sink(id) }
+    return sunk
   }
 
-  /// Removes what there is of a container that never came to be; what is left of a failure here, the next sweep removes.
-  package func discard(_ directory: borrowing ContainerDirectory, name: String?) {
-    do throws(EngineError) {
-      try remove(directory, name: name)
+  /// Removes what is left of a container that was sunk; its record goes with it.
+  package func remove(_ sunk: SunkContainer) throws(EngineError) {
+    let path = "\(path)/\(sunk.entry)"
+    do throws(ImageStoreError) {
+      // A snapshot goes only with the driver's help.
+      try ContainerTree.remove(in: path)
     } catch {
-      // The error that led here tells more.
+      throw EngineError(error)
     }
+    try naming("remove", path) { () throws(Errno) in try containers.descriptor.removeTree(try KernelPath(sunk.entry)) }
   }
 
-  private func sink(_ id: String) throws(Errno) {
-    let sunk = try KernelPath(".sunk-" + id)
-    try containers.descriptor.rename(try KernelPath(id), to: sunk, in: containers.descriptor)
-    try containers.descriptor.removeTree(sunk)
-  }
-
-  /// Removes what interrupted commands left: directories on their way out, and directories without a record that nobody holds.
-  package func sweep() throws(EngineError) {
-    let path = path
-    try naming("clean up", path) { () throws(Errno) in
-      let containers = try self.containers.descriptor.open(".", [.readOnly, .directory])
-      for entry in try containers.descriptor.sortedEntries(limit: Self.limit) {
-        let name = entry.name.text
-        if name.hasPrefix(".sunk-") {
-          try containers.descriptor.removeTree(entry.name)
-        } else if ContainerIdentity.isID(name), try self.isAbandoned(entry.name) {
-          try self.sink(name)
-        }
-      }
-    }
-  }
-
-  private func isAbandoned(_ name: KernelPath) throws(Errno) -> Bool {
+  /// The record of a container that was sunk; nil where it has none that can be read, any more or ever.
+  package func record(of sunk: SunkContainer) -> ContainerRecord? {
     do throws(Errno) {
-      let directory = try containers.descriptor.open(name, [.readOnly, .directory, .noFollow])
-      try directory.descriptor.lock(exclusive: true, wait: false)
-      _ = try directory.descriptor.status(ContainerDirectory.File.record)
-      return false
+      let directory = try containers.descriptor.open(try KernelPath(sunk.entry), [.readOnly, .directory, .noFollow])
+      let bytes = try directory.descriptor.readFile(
+        ContainerDirectory.File.record, limitBytes: ContainerDirectory.File.recordLimitBytes)
+      return ContainerRecord.parse(bytes)
     } catch {
-      // Being made or removed by somebody right now, or gone.
-      if error == .wouldBlock { return false }
-      guard error == .notFound else { throw error }
-      return has(name.text)
+      return nil
     }
   }
+
+  /// What interrupted removals left, of one container or of all.
+  package func sunk(_ id: String? = nil) throws(EngineError) -> [SunkContainer] {
+    if let id {
+      let possible = [false, true].map { SunkContainer(id: id, takesVolumes: $0) }
+      return possible.filter { has($0.entry) }
+    }
+    return try names(in: containers.descriptor, path).compactMap(SunkContainer.init(entry:))
+  }
+
+  /// Gives up a container's name.
+  package func dropName(_ name: String, of id: String) throws(EngineError) {
+    try naming("give up", "the name \(name)") { () throws(Errno) in
+      let entry = try KernelPath(name)
+      if try self.owner(entry) == id { try self.names.descriptor.unlink(entry) }
+    }
+  }
+
+  /// Gives up whatever names lead to a container that has no record.
+  package func dropNames(of id: String) throws(EngineError) {
+    for name in try names(in: names.descriptor, "the names of containers") { try dropName(name, of: id) }
+  }
+
+  /// The names in a directory.
+  private func names(in directory: Descriptor, _ what: String) throws(EngineError) -> [String] {
+    try naming("list", what) { () throws(Errno) in
+      // A description of its own, so that two listings do not share one offset.
+      let listed = try directory.open(".", [.readOnly, .directory])
+      return try listed.descriptor.sortedEntries(limit: Self.limit).map(\.name.text)
+    }
+  }
+}
+
+/// A container that exists no more and is being removed: a directory under another name.
+package struct SunkContainer: Equatable, Sendable {
+  package let id: String
+  /// Whether the volumes that were made for it alone go, too.
+  package let takesVolumes: Bool
+
+  private static let prefix = ".sunk-"
+  private static let prefixWithVolumes = ".sunk-with-volumes-"
+
+  init(id: String, takesVolumes: Bool) {
+    self.id = id
+    self.takesVolumes = takesVolumes
+  }
+
+  /// Nil for a name that is not one of these.
+  init?(entry: String) {
+    for (prefix, takesVolumes) in [(Self.prefixWithVolumes, true), (Self.prefix, false)] where entry.hasPrefix(prefix) {
+      let id = String(entry.dropFirst(prefix.count))
+      guard ContainerIdentity.isID(id) else { continue }
+      self.init(id: id, takesVolumes: takesVolumes)
+      return
+    }
+    return nil
+  }
+
+  /// The name of its directory.
+  var entry: String { (takesVolumes ? Self.prefixWithVolumes : Self.prefix) + id }
 }
 
 /// Directories that hold the engine's state: nobody but their owner looks inside.

@@ -58,6 +58,18 @@ struct IDRangeLeases {
     return true
   }
 
+  /// Gives back whatever ranges belong to a container that has no record.
+  func releaseAll(of id: String) throws(EngineError) {
+    let directory = try StateDirectory.open(path)
+    let names = try naming("list", path) { () throws(Errno) in
+      try directory.descriptor.sortedEntries(limit: Int(Self.count)).map(\.name.text)
+    }
+    for name in names {
+      guard let number = UInt32(name) else { continue }
+      try release(number, of: id)
+    }
+  }
+
   /// Gives a range back.
   func release(_ number: UInt32, of id: String) throws(EngineError) {
     let directory = try StateDirectory.open(path)

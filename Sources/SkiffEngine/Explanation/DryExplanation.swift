@@ -6,7 +6,22 @@ import SkiffSpec
 extension Engine {
   /// How a container would be made: the steps of the storage, the network and the runtime, in order. Nothing of it is left or run.
   public func explain(_ request: RunRequest, pull: PullPolicy = .missing) throws(EngineError) -> [ExplanationStep] {
-    var creation = try ContainerCreation(engine: self, request: request, pull: pull, explains: true)
+    try salvage()
+    let lifeline = try lifelines.hold(try ContainerIdentity.makeID())
+    let id = lifeline.id
+    do throws(EngineError) {
+      return try explain(request, pull, lifeline)
+    } catch {
+      letGo(id)
+      throw error
+    }
+  }
+
+  private func explain(
+    _ request: RunRequest, _ pull: PullPolicy, _ lifeline: consuming Lifeline
+  ) throws(EngineError) -> [ExplanationStep] {
+    var creation = try ContainerCreation(
+      engine: self, request: request, pull: pull, lifeline: lifeline, explains: true)
     _ = try creation.perform()
     let record = creation.finished
     do throws(EngineError) {

@@ -97,6 +97,7 @@ extension Engine {
   public func list(_ filter: ContainerFilter, warn: (String) -> Void = { _ in }) throws(EngineError)
     -> [ContainerSummary]
   {
+    try salvage(warn: warn)
     var found: [ContainerSummary] = []
     for id in try containers.allIDs() {
       do throws(EngineError) {

@@ -1,4 +1,3 @@
-import SkiffImages
 import SkiffKernel
 import SkiffNetworks
 import SkiffRuntime
@@ -43,10 +42,27 @@ extension Engine {
     try finish(directory, record)
   }
 
-  /// The same for a container that this process has taken.
+  /// The same for a container that this process has taken and that does not run.
   func finish(_ directory: borrowing ContainerDirectory, _ record: ContainerRecord) throws(EngineError) {
+    if record.request.removesItself {
+      try remove(directory, record, withVolumes: true)
+      return
+    }
+    try forgetRun(directory.id)
     if record.request.network == .bridge { try unplug(directory.id) }
-    if record.request.removesItself { try remove(directory, record, withVolumes: true) }
+    try lifelines.remove(directory.id)
+  }
+
+  /// Removes what a run has left in the runtime's state and in control groups: nothing, unless its monitor was killed.
+  func forgetRun(_ id: String) throws(EngineError) {
+    do throws(RuntimeError) {
+      let id = try Self.runtimeID(id)
+      // It is made before, and removed after, everything else of a run.
+      guard try runtime.store.exists(id) else { return }
+      try runtime.delete(id, force: true)
+    } catch {
+      throw EngineError(error)
+    }
   }
 
   func take(_ directory: borrowing ContainerDirectory) throws(EngineError) {
@@ -83,23 +99,26 @@ extension Engine {
     _ directory: borrowing ContainerDirectory, _ record: ContainerRecord?, withVolumes: Bool
   ) throws(EngineError) {
     let id = directory.id
-    try forgetRun(directory)
-    if record?.request.network == .bridge { try unplug(id) }
-    if record?.imageID.isEmpty == false {
-      let layers = try openLayers()
-      do throws(ImageStoreError) {
-        // A snapshot goes only with the driver's help.
-        try ContainerTree(layers: layers, containerDirectory: directory.path).remove()
-      } catch {
-        throw EngineError(error)
-      }
-    }
+    try forgetRun(id)
+    // Without a readable record it may have been in any network.
+    if record == nil || record?.request.network == .bridge { try unplug(id) }
     if let range = record?.idRange {
       try IDRangeLeases(root: configuration.root, containers: containers).release(range, of: id)
     }
     try removeSocket(id)
-    try containers.remove(directory, name: record?.name)
-    if withVolumes, let record { try removeVolumes(of: record) }
+    try bury(try containers.sink(directory, withVolumes: withVolumes), record)
+    try lifelines.remove(id)
+  }
+
+  /// Removes what is left of a container that exists no more. What is needed to know of it goes last.
+  func bury(_ sunk: SunkContainer, _ record: ContainerRecord?) throws(EngineError) {
+    if let record {
+      try containers.dropName(record.name, of: sunk.id)
+      if sunk.takesVolumes { try removeVolumes(of: record) }
+    } else {
+      try containers.dropNames(of: sunk.id)
+    }
+    try containers.remove(sunk)
   }
 
   private func removeSocket(_ id: String) throws(EngineError) {
@@ -122,30 +141,6 @@ extension Engine {
       } catch {
         guard case .noSuchVolume = error else { throw error }
       }
-    }
-  }
-
-  /// Removes what interrupted commands and dead monitors left.
-  public func sweep() throws(EngineError) {
-    try containers.sweep()
-    try VolumeStore(root: configuration.root).sweep()
-    for id in try containers.allIDs() {
-      let directory = try containers.open(id: id)
-      do throws(Errno) {
-        try directory.lock(wait: false)
-      } catch {
-        continue
-      }
-      // A damaged record is shown, not swept.
-      guard let record = recordIfReadable(directory), try runningProcess(id) == nil else { continue }
-      if record.request.removesItself, try directory.wasStarted() {
-        try remove(directory, record, withVolumes: true)
-      }
-    }
-    do throws(NetworkError) {
-      _ = try networks.reconcile { id in !isInUse(id.text) }
-    } catch {
-      throw EngineError(error)
     }
   }
 

@@ -21,8 +21,20 @@ public struct CreatedContainer: Equatable, Sendable {
 extension Engine {
   /// Makes a container: its writable tree, its volumes, its files and its specification. Whatever fails, nothing is left.
   public func create(_ request: RunRequest, pull: PullPolicy = .missing) throws(EngineError) -> CreatedContainer {
-    var creation = try ContainerCreation(engine: self, request: request, pull: pull, explains: false)
-    return try creation.perform()
+    var warnings: [String] = []
+    try salvage { warnings.append($0) }
+    let lifeline = try lifelines.hold(try ContainerIdentity.makeID())
+    let id = lifeline.id
+    do throws(EngineError) {
+      var creation = try ContainerCreation(engine: self, request: request, pull: pull, lifeline: lifeline)
+      var created = try creation.perform()
+      try lifelines.remove(id)
+      created.warnings = warnings + created.warnings
+      return created
+    } catch {
+      letGo(id)
+      throw error
+    }
   }
 }
 
@@ -33,17 +45,25 @@ struct ContainerCreation: ~Copyable {
   private let image: ResolvedImage?
   /// Keeps the image from being swept until the container's record refers to it.
   private let hold: StoreHold?
+  let lifeline: Lifeline
   let directory: ContainerDirectory
   private var record = ContainerRecord()
   private var warnings: [String] = []
   var consoleSize: RuntimeSpec.ConsoleSize?
+  /// Whether the container is made to be started at once. Then one that removes itself at its end is intended to start from before it
+  /// exists, and at no moment is one that is waiting to be started.
+  var startsAtOnce = false
+  /// Volumes with names of the caller's that were made for this container.
+  private var madeVolumes: [String] = []
   /// What was done, where that was asked for.
   private(set) var log: StorageLog
   /// The record of the container, once it exists.
   var finished: ContainerRecord { record }
 
   /// Finds the image, fetching it where the policy says so, and makes the container's directory.
-  init(engine: Engine, request: RunRequest, pull: PullPolicy, explains: Bool) throws(EngineError) {
+  init(
+    engine: Engine, request: RunRequest, pull: PullPolicy, lifeline: consuming Lifeline, explains: Bool = false
+  ) throws(EngineError) {
     var log = StorageLog(isKept: explains)
     var image: ResolvedImage?
     var began = log.now()
@@ -57,12 +77,13 @@ struct ContainerCreation: ~Copyable {
       hold = nil
     }
     began = log.now()
-    let directory = try engine.containers.make()
+    let directory = try engine.containers.make(lifeline.id)
     log.madeDirectory(directory.path, since: began)
     self.engine = engine
     self.request = request
     self.image = image
     self.hold = hold
+    self.lifeline = lifeline
     self.directory = directory
     self.log = log
   }
@@ -72,23 +93,24 @@ struct ContainerCreation: ~Copyable {
     do throws(EngineError) {
       try engine.remove(directory, record, withVolumes: true)
     } catch {
-      // The error that led here tells more; the next sweep tries again.
+      // The error that led here tells more; the next command tries again.
     }
   }
 
+  /// Lets go of the container, but not of its lifeline: others may stop and remove it from here on.
+  consuming func release() -> Lifeline { lifeline }
+
   mutating func perform() throws(EngineError) -> CreatedContainer {
-    var undo = Undo(engine: engine, id: directory.id, path: directory.path)
     do throws(EngineError) {
-      try make(&undo)
+      try make()
     } catch {
-      undo.perform()
-      engine.containers.discard(directory, name: record.name.isEmpty ? nil : record.name)
+      engine.discardDraft(directory, volumes: madeVolumes)
       throw error
     }
     return CreatedContainer(id: directory.id, name: record.name, warnings: warnings)
   }
 
-  private mutating func make(_ undo: inout Undo) throws(EngineError) {
+  private mutating func make() throws(EngineError) {
     record.id = directory.id
     record.created = "\(Timestamp.now())"
     record.request = request
@@ -99,7 +121,6 @@ struct ContainerCreation: ~Copyable {
     record.name = try engine.containers.takeName(request.name, for: directory.id)
     log.tookName(record.name, id: directory.id, root: engine.configuration.root, since: began)
     let image = image?.defaults ?? ImageDefaults()
-    undo.layers = self.image?.layers
     began = log.now()
     record.rootfs = try makeRootfs()
     log.madeRootfs(record.rootfs, since: began)
@@ -110,9 +131,9 @@ struct ContainerCreation: ~Copyable {
     composition.consoleSize = consoleSize
     composition.imageRaisesRights = try self.image?.raisesRights()
     composition.host = try HostFacts.read()
-    try resolveMounts(&undo, &composition)
+    try resolveMounts(&composition)
     composition.user = try resolveUser(image)
-    try mapIDs(&undo, &composition)
+    try mapIDs(&composition)
     composition.deviceNodes = try deviceNodes(composition.request)
     if request.isPrivileged { composition.hostDevices = try HostDevices.all() }
     composition.seccomp = try systemCallFilter(composition)
@@ -161,17 +182,18 @@ struct ContainerCreation: ~Copyable {
     }
   }
 
-  private mutating func resolveMounts(_ undo: inout Undo, _ composition: inout Composition) throws(EngineError) {
+  private mutating func resolveMounts(_ composition: inout Composition) throws(EngineError) {
     let wanted = try SpecComposer.wantedMounts(composition.request, composition.image)
     guard !wanted.isEmpty else { return }
-    var resolver = MountResolver(volumes: try VolumeStore(root: engine.configuration.root), rootfs: record.rootfs)
+    var resolver = MountResolver(
+      containerID: directory.id, volumes: try VolumeStore(root: engine.configuration.root), rootfs: record.rootfs)
     do throws(EngineError) {
       for mount in wanted { record.mounts.append(try resolver.resolve(mount)) }
     } catch {
       resolver.discard()
       throw error
     }
-    undo.volumes = resolver.made
+    madeVolumes = resolver.made
     composition.mounts = record.mounts.map { ResolvedMount(request: $0.request, hostPath: $0.hostPath) }
   }
 
@@ -186,7 +208,7 @@ struct ContainerCreation: ~Copyable {
     return try database.resolve(user: request.user ?? image.user, additionalGroups: request.additionalGroups)
   }
 
-  private mutating func mapIDs(_ undo: inout Undo, _ composition: inout Composition) throws(EngineError) {
+  private mutating func mapIDs(_ composition: inout Composition) throws(EngineError) {
     func mappings(_ ranges: [IDRange]) -> [RuntimeSpec.IDMapping] {
       ranges.map { RuntimeSpec.IDMapping(containerID: $0.container, hostID: $0.host, size: $0.size) }
     }
@@ -198,7 +220,6 @@ struct ContainerCreation: ~Copyable {
     case .automatic:
       let ranges = IDRangeLeases(root: engine.configuration.root, containers: engine.containers)
       let number = try ranges.take(for: directory.id)
-      undo.idRange = number
       record.idRange = number
       let range = IDRangeLeases.range(number)
       composition.userMappings = mappings([range])
@@ -294,12 +315,10 @@ struct ContainerCreation: ~Copyable {
     record.stopSignal = try stopSignal(image)
     record.hostname = SpecComposer(composition).hostname
     try directory.write(ContainerDirectory.File.spec, spec.serialized())
-    if request.removesItself {
-      // After a power cut such a container is not missed: what is left of it is swept.
-      try directory.write(ContainerDirectory.File.record, record.serialized())
-    } else {
-      try directory.replace(ContainerDirectory.File.record, record.serialized())
-    }
+    if request.removesItself, startsAtOnce { try directory.intendStart(Timestamp.now()) }
+    // After a power cut a container that removes itself is not missed: what is left of it is swept.
+    try directory.replace(
+      ContainerDirectory.File.record, record.serialized(), isDurable: !request.removesItself)
   }
 
   private func stopSignal(_ image: ImageDefaults) throws(EngineError) -> String {
@@ -311,36 +330,5 @@ struct ContainerCreation: ~Copyable {
     }
     // An image's word is not worth a failure.
     return Signal.number(named: image.stopSignal) == nil ? ContainerDefaults.stopSignal : image.stopSignal
-  }
-}
-
-/// What must be taken back when a container does not come to be.
-private struct Undo {
-  let engine: Engine
-  let id: String
-  let path: String
-  var layers: LayerStore?
-  var volumes: [String] = []
-  var idRange: UInt32?
-
-  init(engine: Engine, id: String, path: String) {
-    self.engine = engine
-    self.id = id
-    self.path = path
-  }
-
-  /// The error that led here tells more than a failure on the way back; what is left is swept later.
-  func perform() {
-    do throws(ImageStoreError) {
-      if let layers { try ContainerTree(layers: layers, containerDirectory: path).remove() }
-    } catch {}
-    do throws(EngineError) {
-      if let idRange {
-        try IDRangeLeases(root: engine.configuration.root, containers: engine.containers).release(idRange, of: id)
-      }
-      if volumes.isEmpty { return }
-      let store = try VolumeStore(root: engine.configuration.root)
-      for name in volumes { try store.remove(name) }
-    } catch {}
   }
 }

@@ -11,7 +11,7 @@ struct MonitorOrder {
   var exitFile: String
   var attachSocket: String
   var keepsStdinOpen: Bool
-  /// What the monitor becomes after the end; empty for nothing.
+  /// What the monitor becomes after the end when its first client is not there to hear of it; empty for nothing.
   var exitCommand: [String]
   var explains: Bool
 
@@ -57,8 +57,11 @@ struct MonitorLink: ~Copyable {
 
   /// Starts a monitor that waits for its container.
   ///
-  /// - Parameter attach: the other end of a line for the container's streams.
-  init(program: Descriptor, attach: Descriptor?) throws(EngineError) {
+  /// - Parameters:
+  ///   - lifeline: of the container that it is to make.
+  ///   - attach: the other end of a line for the container's streams.
+  init(program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?) throws(EngineError) {
+    let lifeline = lifeline.descriptor
     let process: SpawnedProcess
     let line: FileDescriptor
     do throws(Errno) {
@@ -72,6 +75,8 @@ struct MonitorLink: ~Copyable {
         (null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2), (pair.second.descriptor, 3),
       ]
       if let attach { request.files.append((attach, 4)) }
+      // Only to be kept open: see Lifeline.
+      request.files.append((lifeline, 5))
       // A session of its own: the terminal's signals are the container's only through the engine.
       request.startsSession = true
       process = try spawn(program, request)
@@ -210,14 +215,14 @@ struct WaitingMonitor: ~Copyable {
   var link: MonitorLink
   var connection: FileDescriptor?
 
-  init(program path: String, attaches: Bool) throws(EngineError) {
+  init(program path: String, lifeline: borrowing Lifeline, attaches: Bool) throws(EngineError) {
     let program = try Self.openProgram(path)
     guard attaches else {
-      link = try MonitorLink(program: program.descriptor, attach: nil)
+      link = try MonitorLink(program: program.descriptor, lifeline: lifeline, attach: nil)
       return
     }
     let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
-    link = try MonitorLink(program: program.descriptor, attach: pair.second.descriptor)
+    link = try MonitorLink(program: program.descriptor, lifeline: lifeline, attach: pair.second.descriptor)
     connection = pair.takeFirst()
   }
 

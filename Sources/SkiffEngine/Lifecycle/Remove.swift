@@ -22,7 +22,10 @@ extension Engine {
     if try runningProcess(id) != nil, !force {
       throw .containerRunning(name: recordIfReadable(directory)?.name ?? id, act: "remove")
     }
+    // Should this process not come to the end of it, the next one will.
+    let lifeline = try lifelines.hold(id)
     // A container whose record cannot be read can be removed all the same.
     try remove(directory, recordIfReadable(directory), withVolumes: withVolumes)
+    _ = consume lifeline
   }
 }

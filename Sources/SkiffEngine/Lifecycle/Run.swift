@@ -42,10 +42,29 @@ extension Engine {
     onCreated: (CreatedContainer) throws(EngineError) -> Void = { _ in },
     onStarted: ([ExplanationStep]) -> Void = { _ in }
   ) throws(EngineError) -> RunOutcome {
+    let lifeline = try lifelines.hold(try ContainerIdentity.makeID())
+    let id = lifeline.id
+    do throws(EngineError) {
+      return try run(request, pull, options, lifeline, warn, onCreated, onStarted)
+    } catch {
+      letGo(id)
+      throw error
+    }
+  }
+
+  private func run(
+    _ request: RunRequest, _ pull: PullPolicy, _ options: ForegroundOptions, _ lifeline: consuming Lifeline,
+    _ warn: (String) -> Void, _ onCreated: (CreatedContainer) throws(EngineError) -> Void,
+    _ onStarted: ([ExplanationStep]) -> Void
+  ) throws(EngineError) -> RunOutcome {
     // Loaded while the container's files are made.
-    let monitor = try WaitingMonitor(program: configuration.runtimeProgram, attaches: !options.detaches)
-    var creation = try ContainerCreation(engine: self, request: request, pull: pull, explains: options.explains)
+    let monitor = try WaitingMonitor(
+      program: configuration.runtimeProgram, lifeline: lifeline, attaches: !options.detaches)
+    try salvage(warn: warn)
+    var creation = try ContainerCreation(
+      engine: self, request: request, pull: pull, lifeline: lifeline, explains: options.explains)
     creation.consoleSize = options.consoleSize
+    creation.startsAtOnce = true
     let created = try creation.perform()
     created.warnings.forEach(warn)
     var explanation = creation.log.steps
@@ -55,7 +74,6 @@ extension Engine {
       try onCreated(created)
       var start = StartOptions()
       start.attaches = !options.detaches
-      start.leavesCleaningToMonitor = options.detaches
       start.explains = options.explains
       started = try self.start(creation.directory, record, start, monitor)
     } catch {
@@ -66,10 +84,10 @@ extension Engine {
     explanation += started.explanation
     onStarted(explanation)
     var outcome = RunOutcome(id: created.id, name: created.name, explanation: explanation)
-    // Let go of the container: others may stop and remove it from here on.
-    _ = consume creation
+    let held = creation.release()
     guard let connection = started.takeConnection() else { return outcome }
     outcome.exitCode = try stay(with: record, connection, sendsInput: request.isInteractive, options)
+    _ = consume held
     return outcome
   }
 
@@ -78,21 +96,25 @@ extension Engine {
     _ text: String, attaches: Bool, sendsInput: Bool, _ options: ForegroundOptions,
     warn: (String) -> Void = { _ in }, onStarted: ([ExplanationStep]) -> Void = { _ in }
   ) throws(EngineError) -> Int32? {
+    try salvage(warn: warn)
     let id = try containers.find(text)
     let directory = try containers.open(id: id)
     try take(directory)
     let record = try directory.record()
+    let lifeline = try lifelines.hold(id)
     var start = StartOptions()
     start.attaches = attaches
-    start.leavesCleaningToMonitor = !attaches
     start.explains = options.explains
-    let started = try self.start(
-      directory, record, start, try WaitingMonitor(program: configuration.runtimeProgram, attaches: attaches))
+    let monitor = try WaitingMonitor(
+      program: configuration.runtimeProgram, lifeline: lifeline, attaches: attaches)
+    let started = try self.start(directory, record, start, monitor)
     started.warnings.forEach(warn)
     onStarted(started.explanation)
     _ = consume directory
     guard let connection = started.takeConnection() else { return nil }
-    return try stay(with: record, connection, sendsInput: sendsInput && record.request.isInteractive, options)
+    let code = try stay(with: record, connection, sendsInput: sendsInput && record.request.isInteractive, options)
+    _ = consume lifeline
+    return code
   }
 
   /// Joins the streams of a running container.
@@ -115,27 +137,42 @@ extension Engine {
     }
   }
 
-  /// Carries the caller's streams until the end, and cleans up after it.
+  /// Carries the caller's streams until the end, and cleans up after it. Who has let go before the end is told nothing: the monitor
+  /// cleans up in his place.
   private func stay(
     with record: ContainerRecord, _ connection: consuming FileDescriptor, sendsInput: Bool,
     _ options: ForegroundOptions
   ) throws(EngineError) -> Int32? {
-    let code = try relay(record, connection, sendsInput: sendsInput, options)
-    if code == nil {
-      // Somebody must clean up once it ends; the caller will not be there.
-      if record.request.removesItself || record.request.network == .bridge { try leaveCleaner(record.id) }
-      return nil
+    let outcome = try carry(record, connection, sendsInput: sendsInput, options)
+    if outcome == .detached { return nil }
+    do throws(EngineError) {
+      let directory = try containers.open(id: record.id)
+      try take(directory)
+      let code = try code(outcome, directory, record)
+      if try runningProcess(record.id) == nil { try finish(directory, record) }
+      return code
+    } catch {
+      // Somebody else has removed it since.
+      guard case .noSuchContainer = error, case .exited(let code) = outcome else { throw error }
+      return code
     }
-    let directory = try containers.open(id: record.id)
-    try take(directory)
-    if try runningProcess(record.id) == nil { try finish(directory, record) }
-    return code
   }
 
   private func relay(
     _ record: ContainerRecord, _ connection: consuming FileDescriptor, sendsInput: Bool,
     _ options: ForegroundOptions
   ) throws(EngineError) -> Int32? {
+    switch try carry(record, connection, sendsInput: sendsInput, options) {
+    case .exited(let code): return code
+    case .detached: return nil
+    case .lost: return try code(.lost, try containers.open(id: record.id), record)
+    }
+  }
+
+  private func carry(
+    _ record: ContainerRecord, _ connection: consuming FileDescriptor, sendsInput: Bool,
+    _ options: ForegroundOptions
+  ) throws(EngineError) -> AttachClient.Outcome {
     let id = record.id
     let runtime = runtime
     let pass: ((Int32) -> Void)? =
@@ -150,32 +187,24 @@ extension Engine {
     let client = AttachClient(
       connection: connection, hasTerminal: record.request.hasTerminal, sendsInput: sendsInput,
       detachKeys: options.detachKeys ?? Self.standardDetachKeys, passSignal: pass)
-    let outcome: AttachClient.Outcome
     do throws(Errno) {
-      outcome = try client.run()
+      return try client.run()
     } catch {
       throw .kernel(act: "carry the streams of", thing: "container \(record.name)", cause: error)
     }
-    switch outcome {
-    case .exited(let code): return code
-    case .detached: return nil
-    case .lost:
-      // The monitor is gone; its record of the end may still be there.
-      if let exit = try containers.open(id: id).exitRecord() { return exit.exitCode }
-      throw .report("lost the monitor of container \(record.name): how it ended is not known")
-    }
   }
 
-  /// Leaves a process that cleans up when a container has ended.
-  private func leaveCleaner(_ id: String) throws(EngineError) {
-    try naming("leave a cleaner for", "container \(ContainerIdentity.short(id))") { () throws(Errno) in
-      let program = try Descriptor.workingDirectory.open(try KernelPath(configuration.ownProgram), [.readOnly])
-      let null = try Descriptor.workingDirectory.open("/dev/null", [.readWrite])
-      var request = SpawnRequest(
-        arguments: cleaningCommand(id) + ["--wait"], environment: [ContainerDefaults.path])
-      request.files = [(null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2)]
-      request.startsSession = true
-      try spawn(program.descriptor, request).confirmStarted()
+  /// The container's code; where its monitor was lost, from the record of its end, if that was still written.
+  private func code(
+    _ outcome: AttachClient.Outcome, _ directory: borrowing ContainerDirectory, _ record: ContainerRecord
+  ) throws(EngineError) -> Int32 {
+    if case .exited(let code) = outcome { return code }
+    if let exit = try directory.exitRecord() { return exit.exitCode }
+    let lost = "lost the monitor of container \(record.name)"
+    guard try runningProcess(record.id) == nil else {
+      throw .report("\(lost): it runs on, and what it says is lost (end it with skiff rm --force \(record.name))")
     }
+    try finish(directory, record)
+    throw .report("\(lost): how it ended is not known")
   }
 }

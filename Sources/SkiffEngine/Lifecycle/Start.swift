@@ -7,8 +7,6 @@ import SkiffSpec
 struct StartOptions {
   /// Whether the caller takes the container's streams from its first byte on.
   var attaches = false
-  /// Whether somebody else than the caller must clean up at the end.
-  var leavesCleaningToMonitor = true
   var explains = false
 
   init() {}
@@ -33,7 +31,8 @@ extension Engine {
   ) throws(EngineError) -> StartedContainer {
     if try runningProcess(directory.id) != nil { throw .containerRunning(name: record.name, act: "start") }
     let wasStarted = try directory.wasStarted()
-    if wasStarted { try forgetRun(directory) }
+    // What a monitor that died left would be in the way of a new run.
+    if wasStarted { try forgetRun(directory.id) }
     if let spec = try specificationForStart(directory, record.request) {
       try directory.replace(ContainerDirectory.File.spec, spec.serialized())
     }
@@ -45,18 +44,6 @@ extension Engine {
     } catch {
       takeBackStart(directory, wasStarted: wasStarted)
       throw error
-    }
-  }
-
-  /// Removes what a monitor that died left in the runtime's state and in control groups: it would be in the way of a new run.
-  func forgetRun(_ directory: borrowing ContainerDirectory) throws(EngineError) {
-    do throws(RuntimeError) {
-      let id = try Self.runtimeID(directory.id)
-      // A monitor records the end, takes everything away, and its state last: then there is nothing to look for.
-      if directory.hasEnded(), try !runtime.store.exists(id) { return }
-      try runtime.delete(id, force: true)
-    } catch {
-      throw EngineError(error)
     }
   }
 
@@ -145,8 +132,7 @@ private struct ContainerLaunch: ~Copyable {
     _ engine: Engine, _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, _ options: StartOptions
   ) throws(EngineError) {
     _ = try StateDirectory.open(engine.configuration.attachDirectory)
-    let needsCleaning =
-      options.leavesCleaningToMonitor && (record.request.removesItself || record.request.network == .bridge)
+    let needsCleaning = record.request.removesItself || record.request.network == .bridge
     let order = MonitorOrder(
       id: directory.id, runtimeRoot: engine.configuration.runtimeRoot, rootfs: record.rootfs,
       logDriver: record.request.logDriver, logPath: "\(directory.path)/container.log",

@@ -137,18 +137,18 @@ extension Engine {
     let path = directory.path
     let descriptor = directory.descriptor
     let began = ClockTime.monotonic().totalNanoseconds / 1_000_000
-    try naming("wait for", "\(path)/exit.json") { () throws(Errno) in
+    let watch = try naming("wait for", "\(path)/exit.json") { () throws(Errno) in
       let watch = try FileWatch()
       try watch.add(descriptor, [.created, .movedIn, .selfMoved])
-      while ClockTime.monotonic().totalNanoseconds / 1_000_000 - began < limitMilliseconds {
-        do throws(Errno) {
-          _ = try descriptor.status(ContainerDirectory.File.exit)
-          return
-        } catch {
-          guard error == .notFound else { throw error }
-        }
-        // Removed altogether: it asked for that.
-        if !self.containers.has(directory.id) { return }
+      return watch
+    }
+    while ClockTime.monotonic().totalNanoseconds / 1_000_000 - began < limitMilliseconds {
+      // Asked before the record is looked for: a monitor that goes has written it by then.
+      let isMinded = try lifelines.isHeld(directory.id)
+      if try directory.content(ContainerDirectory.File.exit) != nil { return }
+      // Killed; or the container is removed altogether, as it asked for.
+      if !isMinded || !containers.has(directory.id) { return }
+      try naming("wait for", "\(path)/exit.json") { () throws(Errno) in
         var entries = [PollEntry(watch.descriptor, .readable)]
         try poll(&entries, timeoutMilliseconds: 200)
         try watch.drain()

@@ -230,6 +230,16 @@ enum VolumeName {
     (try? ObjectName(name, kind: "volume")) != nil
   }
 
+  /// A name for a volume that is made for one container alone: half of it is the container's, so that whoever finds the remains of
+  /// a container that never came to be finds its volumes, too.
+  static func makeAnonymous(for containerID: String) throws(EngineError) -> String {
+    anonymousPrefix(for: containerID) + (try ContainerIdentity.makeID()).suffix(32)
+  }
+
+  static func anonymousPrefix(for containerID: String) -> String {
+    String(containerID.prefix(32))
+  }
+
   static func check(_ name: String, option: String) throws(EngineError) {
     guard isValid(name) else {
       throw .invalidOption(

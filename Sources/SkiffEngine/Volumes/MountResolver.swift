@@ -2,12 +2,14 @@ import SkiffKernel
 
 /// Finds, or makes, what a container's mounts lead to.
 struct MountResolver: ~Copyable {
+  private let containerID: String
   private let volumes: VolumeStore
   private let reader: RootfsReader
   /// The volumes that were made here for this container alone: removed again if the container does not come to be.
   private(set) var made: [String] = []
 
-  init(volumes: consuming VolumeStore, rootfs: RootfsRecord) {
+  init(containerID: String, volumes: consuming VolumeStore, rootfs: RootfsRecord) {
+    self.containerID = containerID
     self.volumes = volumes
     self.reader = RootfsReader(rootfs)
   }
@@ -24,7 +26,7 @@ struct MountResolver: ~Copyable {
       if let name {
         volume = name
       } else {
-        volume = try ContainerIdentity.makeID()
+        volume = try VolumeName.makeAnonymous(for: containerID)
         record.isAnonymous = true
       }
       record.volume = volume

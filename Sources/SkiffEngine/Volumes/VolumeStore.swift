@@ -64,16 +64,10 @@ package struct VolumeStore: ~Copyable {
       "created": .string("\(Timestamp.now())"), "labels": JSONValue(labels), "isAnonymous": .bool(isAnonymous),
     ]
     let directory = directory.descriptor
-    let draft = try naming("make", "volume \(name)") { () throws(Errno) in
-      let draft = try TemporaryName.make(prefix: ".new-")
-      try directory.makeDirectory(draft, mode: 0o700)
-      return draft
-    }
+    let place = try naming("make", "volume \(name)") { () throws(Errno) in try makeDraft() }
+    let draft = place.name
     do throws(EngineError) {
       let data = try naming("make", "volume \(name)") { () throws(Errno) in
-        let place = try directory.open(draft, [.readOnly, .directory, .noFollow])
-        // Held while it is being filled: a sweep leaves it alone.
-        try place.descriptor.lock(exclusive: true, wait: false)
         try place.descriptor.replaceFile(Self.recordName, with: record.serialized())
         try place.descriptor.makeDirectory(Self.dataName, mode: 0o755)
         let data = try place.descriptor.open(Self.dataName, [.readOnly, .directory, .noFollow])
@@ -94,6 +88,25 @@ package struct VolumeStore: ~Copyable {
       throw error
     }
     return true
+  }
+
+  /// A directory with a name that says that it is not a volume yet, held: a sweep leaves it alone.
+  private func makeDraft() throws(Errno) -> VolumeDraft {
+    for _ in 0..<100 {
+      let name = try TemporaryName.make(prefix: ".new-")
+      try directory.descriptor.makeDirectory(name, mode: 0o700)
+      do throws(Errno) {
+        let place = try directory.descriptor.open(name, [.readOnly, .directory, .noFollow])
+        try place.descriptor.lock(exclusive: true, wait: false)
+        if try directory.descriptor.status(name).inode == place.descriptor.status().inode {
+          return VolumeDraft(name: name, place: place)
+        }
+      } catch {
+        // Between making and locking, a sweep took it for a leftover.
+        guard error == .notFound || error == .wouldBlock else { throw error }
+      }
+    }
+    throw .busy
   }
 
   private func remove(_ draft: KernelPath) {
@@ -128,12 +141,21 @@ package struct VolumeStore: ~Copyable {
     let directory = directory.descriptor
     do throws(Errno) {
       let aside = try TemporaryName.make(prefix: ".new-")
+      let place = try directory.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+      // Held to the end: it will look like a leftover.
+      try place.descriptor.lock(exclusive: true, wait: true)
       try directory.rename(try KernelPath(name), to: aside, in: directory)
       try directory.removeTree(aside)
+      _ = consume place
     } catch {
       if error == .notFound { throw .noSuchVolume(name) }
       throw .kernel(act: "remove", thing: "volume \(name)", cause: error)
     }
+  }
+
+  /// Removes the volumes that were made for one container alone, by the names that follow from its id.
+  package func removeAnonymous(of containerID: String) throws(EngineError) {
+    for name in try names() where name.hasPrefix(VolumeName.anonymousPrefix(for: containerID)) { try remove(name) }
   }
 
   /// Removes what interrupted commands left.
@@ -151,4 +173,17 @@ package struct VolumeStore: ~Copyable {
       }
     }
   }
+}
+
+/// The directory of a volume that is being made, held while this lives.
+private struct VolumeDraft: ~Copyable {
+  let name: KernelPath
+  private let place: FileDescriptor
+
+  init(name: KernelPath, place: consuming FileDescriptor) {
+    self.name = name
+    self.place = place
+  }
+
+  var descriptor: Descriptor { place.descriptor }
 }

@@ -30,16 +30,7 @@ package struct ContainerTree: Sendable {
     }
   }
 
-  private func openDirectoryIfPresent() throws(ImageStoreError) -> FileDescriptor? {
-    do throws(ImageStoreError) {
-      return try openDirectory()
-    } catch {
-      if case .kernel(_, _, .notFound) = error { return nil }
-      throw error
-    }
-  }
-
-  /// Makes the tree over `chainIDs`, lowest first. What a failed try left must be removed first (`remove`).
+  /// Makes the tree over `chainIDs`, lowest first. What a failed try left must be removed first (`remove(in:)`).
   package func prepare(chainIDs: [Digest]) throws(ImageStoreError) -> RootfsDescription {
     let directory = try openDirectory()
     let records = try visibleRecords(chainIDs)
@@ -143,11 +134,18 @@ package struct ContainerTree: Sendable {
     return .directory(path: "\(path)/\(Self.treeName)")
   }
 
-  /// Removes what `prepare` made and the container changed; nothing there is success.
-  package func remove() throws(ImageStoreError) {
-    guard let directory = try openDirectoryIfPresent() else { return }
-    for name in [Self.treeName, Self.upperName, Self.workName, "empty"] as [KernelPath] {
-      try storing("remove", "\(path)/\(name)") { () throws(Errno) in
+  /// Removes what `prepare` made in a container's directory and the container changed, whatever driver made it; nothing there is
+  /// success.
+  package static func remove(in path: String) throws(ImageStoreError) {
+    try storing("remove the tree of", path) { () throws(Errno) in
+      let directory: FileDescriptor
+      do throws(Errno) {
+        directory = try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly, .directory, .noFollow])
+      } catch {
+        if error == .notFound { return }
+        throw error
+      }
+      for name in [treeName, upperName, workName, "empty"] as [KernelPath] {
         try directory.descriptor.removeTreeOrSubvolume(name)
       }
     }

@@ -127,10 +127,11 @@ package struct Monitor {
     } catch {
       if failure == nil { failure = error }
     }
-    streams.tellExit(code)
+    let isHeard = streams.tellExit(code)
     // Whoever waits has the code; the record may take its time to outlive a power failure.
     ExitFile.synchronize(settings.exitFile)
-    runExitCommand()
+    // A first client that has heard of the end cleans up itself.
+    if !isHeard { runExitCommand() }
     if let failure { throw failure }
   }
 

@@ -16,6 +16,7 @@ package struct MonitorSettings: Equatable, Sendable {
   package var exitFile: String
   package var attachSocket: String
   package var keepsStdinOpen = false
+  /// What the monitor becomes at the end when its first client, who would do the same, is not there to hear of it.
   package var exitCommand: [String] = []
   package var explains = false
 

@@ -19,6 +19,8 @@ final class MonitorStreams {
   private var errorOutput: FileDescriptor?
   private var listener: FileDescriptor?
   private var clients: [AttachedClient] = []
+  /// The engine's command, where it stays with the container.
+  private let firstClient: AttachedClient?
   /// Bytes that the container has not taken yet.
   private var pendingInput: [UInt8] = []
   private var inputHasEnded = false
@@ -28,7 +30,8 @@ final class MonitorStreams {
 
   init(_ settings: MonitorSettings, containerPath: String, firstClient: Descriptor?) throws(RuntimeError) {
     keepsStdinOpen = settings.keepsStdinOpen
-    if let firstClient { clients.append(AttachedClient(FileDescriptor(adopting: firstClient.number))) }
+    self.firstClient = firstClient.map { AttachedClient(FileDescriptor(adopting: $0.number)) }
+    if let first = self.firstClient { clients.append(first) }
     do throws(Errno) {
       if settings.logDriver == .jsonFile { log = try LogWriter(path: settings.logPath) }
       // Whether there is a terminal stands in the configuration; pipes and link are both made, one goes unused.
@@ -232,8 +235,8 @@ final class MonitorStreams {
     log?.finish()
   }
 
-  /// The last packet to everyone; those that are slow get a moment.
-  func tellExit(_ code: Int32) {
+  /// The last packet to everyone; those that are slow get a moment. Gives whether the first client has got all that was for it.
+  func tellExit(_ code: Int32) -> Bool {
     for client in clients { client.send(.exit, [UInt8(truncatingIfNeeded: code)]) }
     let deadline = ClockTime.monotonic().totalNanoseconds &+ 5_000_000_000
     while clients.contains(where: \.hasPending), ClockTime.monotonic().totalNanoseconds < deadline {
@@ -243,5 +246,6 @@ final class MonitorStreams {
       dropGoneClients()
     }
     clients = []
+    return firstClient.map { !$0.isGone && !$0.hasPending } ?? false
   }
 }

@@ -35,7 +35,7 @@ struct PruneContainers: Command {
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
-    try engine.sweep()
+    try engine.sweep(warn: Console.warn)
     var filter = ContainerFilter()
     filter.includesStopped = true
     let containers = try engine.list(filter, warn: Console.warn).filter { $0.status != .running }
@@ -52,18 +52,14 @@ struct CleanUp: Command {
   static let abstract = "Clean up after a container that has ended."
   static let isHidden = true
 
-  var wait = false
   var container: String = ""
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.flag("--wait", "Wait for its end first.") { $0.wait = $1 }
     form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
   }
 
   func run() throws {
-    let engine = try GlobalOptions.current.engine()
-    if wait { _ = try engine.wait(for: container) }
-    try engine.cleanUp(container)
+    try GlobalOptions.current.engine().cleanUp(container)
   }
 }
 

@@ -79,8 +79,18 @@ final class Store {
     return try FileManager.default.subpathsOfDirectory(atPath: root).filter { !usual.contains($0) }.sorted()
   }
 
+  /// Runs skiff under another program, a tracer for example, whatever comes of it.
+  @discardableResult
+  func attempt(under program: [String], _ arguments: [String]) throws -> Outcome {
+    try IntegrationTests.run(program + [Programs.skiff] + globals + arguments)
+  }
+
   /// Starts skiff beside the test.
   func session(_ arguments: String..., terminal: WindowSize? = nil) throws -> Session {
+    try session(arguments, terminal: terminal)
+  }
+
+  func session(_ arguments: [String], terminal: WindowSize? = nil) throws -> Session {
     try Session([Programs.skiff] + globals + arguments, terminal: terminal)
   }
 
