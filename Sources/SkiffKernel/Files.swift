@@ -9,6 +9,11 @@ package struct OpenFlags: OptionSet, Sendable {
     self.rawValue = rawValue
   }
 
+  /// A list of these. The standard library's way is generic, and is put together anew in every process.
+  package init(arrayLiteral elements: Self...) {
+    self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue })
+  }
+
   package static let readOnly = OpenFlags([])
   package static let writeOnly = OpenFlags(rawValue: O_WRONLY)
   package static let readWrite = OpenFlags(rawValue: O_RDWR)
@@ -281,15 +286,36 @@ extension Descriptor {
   }
 
   /// Reads to the end; more than `limitBytes` is EFBIG.
+  ///
+  /// Into memory that was not touched before: most files are small, and each page of a buffer that is cleared first is paid for.
   package func readToEnd(limitBytes: Int) throws(Errno) -> [UInt8] {
     var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: min(limitBytes + 1, 65536))
+    var chunkBytes = 16_384
+    let largestChunkBytes = 1 << 20
     while true {
-      let count = try read(into: &buffer)
-      if count == 0 { return content }
-      if content.count + count > limitBytes { throw .fileTooLarge }
-      content.append(contentsOf: buffer.prefix(count))
+      let chunk = try readChunk(min(limitBytes - content.count + 1, chunkBytes))
+      if chunk.isEmpty { return content }
+      if content.count + chunk.count > limitBytes { throw .fileTooLarge }
+      if content.isEmpty { content = chunk } else { content.append(contentsOf: chunk) }
+      if chunk.count == chunkBytes { chunkBytes = min(chunkBytes * 4, largestChunkBytes) }
     }
+  }
+
+  /// Reads once, at most so many bytes; none at the end.
+  private func readChunk(_ limitBytes: Int) throws(Errno) -> [UInt8] {
+    let number = number
+    var failure: Errno?
+    let chunk = unsafe [UInt8](unsafeUninitializedCapacity: limitBytes) { buffer, count in
+      while true {
+        let answer = rawSystemCall(
+          __NR_read, number.register, UInt(bitPattern: buffer.baseAddress), UInt(buffer.count))
+        if answer == -Int(EINTR) { continue }
+        if answer < 0 { failure = Errno(Int32(truncatingIfNeeded: -answer)) } else { count = answer }
+        return
+      }
+    }
+    if let failure { throw failure }
+    return chunk
   }
 
   /// Writes once; gives how many bytes went (write(2)).

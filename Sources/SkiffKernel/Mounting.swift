@@ -8,6 +8,11 @@ package struct MountAttributes: OptionSet, Sendable, Hashable {
     self.rawValue = rawValue
   }
 
+  /// A list of these. The standard library's way is generic, and is put together anew in every process.
+  package init(arrayLiteral elements: Self...) {
+    self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue })
+  }
+
   package static let readOnly = MountAttributes(rawValue: 0x01)
   package static let noSetUserID = MountAttributes(rawValue: 0x02)
   package static let noDevices = MountAttributes(rawValue: 0x04)

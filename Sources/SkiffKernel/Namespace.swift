@@ -8,6 +8,11 @@ package struct NamespaceFlags: OptionSet, Sendable {
     self.rawValue = rawValue
   }
 
+  /// A list of these. The standard library's way is generic, and is put together anew in every process.
+  package init(arrayLiteral elements: Self...) {
+    self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue })
+  }
+
   package static let time = NamespaceFlags(rawValue: 0x0000_0080)
   package static let mount = NamespaceFlags(rawValue: 0x0002_0000)
   package static let cgroup = NamespaceFlags(rawValue: 0x0200_0000)

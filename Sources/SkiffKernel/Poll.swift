@@ -8,6 +8,11 @@ package struct PollEvents: OptionSet, Sendable {
     self.rawValue = rawValue
   }
 
+  /// A list of these. The standard library's way is generic, and is put together anew in every process.
+  package init(arrayLiteral elements: Self...) {
+    self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue })
+  }
+
   package static let readable = PollEvents(rawValue: 0x01)
   package static let writable = PollEvents(rawValue: 0x04)
   package static let error = PollEvents(rawValue: 0x08)

@@ -8,6 +8,11 @@ package struct ResolveFlags: OptionSet, Sendable {
     self.rawValue = rawValue
   }
 
+  /// A list of these. The standard library's way is generic, and is put together anew in every process.
+  package init(arrayLiteral elements: Self...) {
+    self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue })
+  }
+
   /// Never crosses a mount point.
   package static let noCrossing = ResolveFlags(rawValue: 0x01)
   /// No magic links such as /proc/self/fd/N.

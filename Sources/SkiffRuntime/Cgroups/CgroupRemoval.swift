@@ -28,6 +28,15 @@ extension CgroupRecord {
   }
 }
 
+extension CgroupRecord {
+  /// Removes the group in every tree in which nothing is left of it: one call each. False where something is.
+  func removeAtOnce() throws(CgroupError) -> Bool {
+    var isGone = true
+    for entry in entries where try !CgroupRemoval.removed(entry.directory) { isGone = false }
+    return isGone
+  }
+}
+
 /// Removes groups. The time that all of them together may take is one.
 struct CgroupRemoval {
   private var millisecondsLeft: Int64
@@ -86,7 +95,7 @@ struct CgroupRemoval {
   }
 
   /// False while it is busy.
-  private static func removed(_ path: String) throws(CgroupError) -> Bool {
+  static func removed(_ path: String) throws(CgroupError) -> Bool {
     let kernelPath = try CgroupFiles.kernelPath(path)
     do throws(Errno) {
       try Descriptor.workingDirectory.removeDirectory(kernelPath)

@@ -77,8 +77,11 @@ extension ContainerRuntime {
   func cleanUp(_ record: ContainerRecord, _ directory: Descriptor) throws(RuntimeError) {
     if let cgroup = record.cgroup {
       do throws(CgroupError) {
-        if try cgroup.isPopulated() { try cgroup.kill(signal: Signal.kill) }
-        try cgroup.remove()
+        // Mostly nothing is left, and asking who is would take longer than trying.
+        if try !cgroup.removeAtOnce() {
+          if try cgroup.isPopulated() { try cgroup.kill(signal: Signal.kill) }
+          try cgroup.remove()
+        }
       } catch {
         throw .failed("cannot remove the control group of container \(record.id): \(error)")
       }
