@@ -2,6 +2,8 @@
 #
 #   make run      a first container, from nothing
 #   make test     every test, as root; whatever they need is installed and started by them
+#   make test-vm  the runtime's tests on pure cgroup v2 with systemd, in a virtual machine (VM=program that runs a
+#                 command in one; by default a script beside the repository)
 #   make check    formatting and the rules of the house
 #   make bench    skiff and its peers side by side, as ratios
 #   make install  PREFIX=/usr/local [DESTDIR=]
@@ -19,7 +21,7 @@ DESTDIR ?=
 BUILD := $(SWIFT) build -c release
 PROGRAMS := .build/release
 
-.PHONY: run build build-tests test check lint rules bench install uninstall clean
+.PHONY: run build build-tests test test-vm check lint rules bench install uninstall clean
 
 build:
 	@Scripts/need build
@@ -36,6 +38,15 @@ build-tests:
 
 test: build-tests
 	$(SWIFT) test -c release --skip-build
+
+# Runs a command as root on a machine with systemd and cgroup v2 alone that sees this file tree.
+VM ?= ../shared/vm/vmrun.sh
+VM_OPTIONS ?= -t 3000 -m 3072
+VM_TESTS ?= Integration.(Limits|Control|Lifecycle|Systemd|Options|Processes|Checkpoints|Resources)
+
+test-vm: build-tests
+	@Scripts/need vm
+	$(VM) $(VM_OPTIONS) -- $(CURDIR)/$(PROGRAMS)/skiffPackageTests.xctest --testing-library swift-testing --filter '$(VM_TESTS)'
 
 check: lint rules
 

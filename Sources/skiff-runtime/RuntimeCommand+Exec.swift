@@ -7,7 +7,7 @@ extension RuntimeCommand {
     .value("process", "p"), .flag("detach", "d"), .flag("tty", "t"), .value("pid-file"), .value("console-socket"),
     .value("cwd"), .value("env", "e"), .value("user", "u"), .value("additional-gids", "g"), .value("cap", "c"),
     .flag("no-new-privs"), .value("preserve-fds"), .value("detach-keys"), .flag("ignore-paused"), .value("apparmor"),
-    .value("process-label"), .value("cgroup"), .flag("shell-exit-codes"),
+    .value("process-label"), .value("cgroup"), .value("pidfd-socket"), .flag("shell-exit-codes"),
   ]
 
   func exec(_ words: ArraySlice<String>) throws -> Int32 {
@@ -17,9 +17,10 @@ extension RuntimeCommand {
       words, Self.execRules, stopsAfterPositional: words.contains { $0.hasPrefix("--process") || $0 == "-p" } ? .max : 1
     )
     var request = ExecRequest(id: try containerID(arguments, "exec"))
-    for name in ["apparmor", "process-label", "cgroup"] where arguments.value(name) != nil {
-      throw UsageError(words: "exec --\(name) is not supported by this version of skiff-runtime")
-    }
+    request.appArmorProfile = arguments.value("apparmor")
+    request.selinuxLabel = arguments.value("process-label")
+    for text in arguments.values("cgroup") { try Self.addSubgroup(text, to: &request) }
+    request.pidfdSocketPath = arguments.value("pidfd-socket")
     request.arguments = Array(arguments.positional.dropFirst())
     request.extraEnvironment = arguments.values("env")
     request.workingDirectory = arguments.value("cwd")
@@ -45,6 +46,18 @@ extension RuntimeCommand {
     if let path = arguments.value("process") { request.process = try Self.readProcess(path) }
     try closeOnExec(preserving: request.preservedDescriptors)
     return try runtime.exec(request, warn: report.warning)
+  }
+
+  /// `PATH`, or `CONTROLLER[,CONTROLLER]:PATH` on control groups of version 1.
+  private static func addSubgroup(_ text: String, to request: inout ExecRequest) throws {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let controllers = parts.count == 2 ? parts[0].split(separator: ",").map(String.init) : [""]
+    for controller in controllers {
+      guard request.subgroups[controller] == nil else {
+        throw UsageError(words: "invalid value \"\(text)\" for flag --cgroup: \(controller) stands twice")
+      }
+      request.subgroups[controller] = parts[parts.count - 1]
+    }
   }
 
   private static func readProcess(_ path: String) throws -> RuntimeSpec.Process {

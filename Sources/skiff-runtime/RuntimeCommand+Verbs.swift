@@ -6,7 +6,8 @@ import SkiffSpec
 extension RuntimeCommand {
   private static let createRules: [OptionRule] = [
     .value("bundle", "b"), .value("pid-file"), .value("console-socket"), .flag("no-pivot"), .flag("no-new-keyring"),
-    .value("preserve-fds"), .flag("no-subreaper"), .flag("detach", "d"), .flag("keep"),
+    .value("preserve-fds"), .flag("no-subreaper"), .flag("detach", "d"), .flag("keep"), .value("pidfd-socket"),
+    .value("config", "f"),
   ]
 
   private func createRequest(_ words: ArraySlice<String>, _ verb: String) throws -> (CreateRequest, ParsedArguments) {
@@ -19,7 +20,10 @@ extension RuntimeCommand {
     request.usesPivot = !arguments.has("no-pivot")
     request.joinsNewKeyring = !arguments.has("no-new-keyring")
     request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
-    request.usesSystemdCgroup = usesSystemdCgroup
+    request.cgroupManager = cgroupManager
+    request.isRootless = isRootless
+    request.pidfdSocketPath = arguments.value("pidfd-socket")
+    request.configurationPath = arguments.value("config")
     try closeOnExec(preserving: request.preservedDescriptors)
     return (request, arguments)
   }
@@ -66,18 +70,41 @@ extension RuntimeCommand {
   }
 
   func kill(_ words: ArraySlice<String>) throws -> Int32 {
-    let arguments = try ParsedArguments(words, [.flag("all", "a")])
-    let id = try containerID(arguments, "kill")
+    let arguments = try ParsedArguments(words, [.flag("all", "a"), .flag("regex", "r")])
     let name = arguments.positional.dropFirst().first ?? "TERM"
     guard let signal = Signal.number(named: name) else { throw UsageError(words: "unknown signal \"\(name)\"") }
-    try runtime.kill(id, signal: signal, all: arguments.has("all"))
+    try forEach(arguments, "kill") { id in
+      try runtime.kill(id, signal: signal, all: arguments.has("all"))
+    }
     return 0
   }
 
   func delete(_ words: ArraySlice<String>) throws -> Int32 {
-    let arguments = try ParsedArguments(words, [.flag("force", "f")])
-    try runtime.delete(try containerID(arguments, "delete"), force: arguments.has("force"))
+    let arguments = try ParsedArguments(words, [.flag("force", "f"), .flag("regex", "r")])
+    try forEach(arguments, "delete") { id in
+      try runtime.delete(id, force: arguments.has("force"), cgroupManager: cgroupManager)
+    }
     return 0
+  }
+
+  /// Acts on the named container, or with `--regex` on all whose ids hold a match; the first failure ends it after all had their turn.
+  private func forEach(_ arguments: ParsedArguments, _ verb: String, _ act: (ContainerID) throws -> Void) throws {
+    guard arguments.has("regex") else { return try act(try containerID(arguments, verb)) }
+    guard let text = arguments.positional.first else {
+      throw UsageError(words: "\"\(verb) --regex\" requires an expression as its argument")
+    }
+    guard RegularExpression.matches(text, in: "") != nil else {
+      throw UsageError(words: "\"\(text)\" is not a regular expression")
+    }
+    var failure: (any Error)?
+    for id in try runtime.store.list() where RegularExpression.matches(text, in: id.text) == true {
+      do {
+        try act(id)
+      } catch {
+        if failure == nil { failure = error }
+      }
+    }
+    if let failure { throw failure }
   }
 
   func list(_ words: ArraySlice<String>) throws -> Int32 {

@@ -6,12 +6,13 @@ import SkiffSpec
 struct RuntimeCommand {
   var stateRoot: String
   var report = Report()
-  var usesSystemdCgroup = false
+  var cgroupManager = CgroupManager.cgroupfs
+  var isRootless = false
   let arguments: [String]
 
   static let globalRules: [OptionRule] = [
-    .value("root"), .value("log"), .value("log-format"), .flag("debug"), .flag("systemd-cgroup"), .value("rootless"),
-    .value("criu"), .flag("version", "v"), .flag("help", "h"),
+    .value("root"), .value("log"), .value("log-format"), .flag("debug"), .flag("systemd-cgroup"),
+    .value("cgroup-manager"), .value("rootless"), .value("criu"), .flag("version", "v"), .flag("help", "h"),
   ]
 
   /// Gives the exit code.
@@ -44,6 +45,15 @@ struct RuntimeCommand {
     return "/tmp/skiff-\(Credentials.effectiveUserID)"
   }
 
+  private static func rootlessness(_ text: String) throws -> Bool {
+    switch text {
+    case "auto": return SystemdUnit.callerIsUser
+    case "true", "1": return true
+    case "false", "0": return false
+    default: throw UsageError(words: "invalid value \"\(text)\" for flag --rootless: it must be true, false or auto")
+    }
+  }
+
   /// As runc's; a caller that asked for them gets a shell's codes for a program that is not there or cannot be executed.
   private func exitCode(_ error: RuntimeError) -> Int32 {
     guard isExec else { return 1 }
@@ -67,7 +77,14 @@ struct RuntimeCommand {
       guard format == "json" || format == "text" else { throw UsageError(words: "invalid log-format \(format)") }
       report.isJSON = format == "json"
     }
-    usesSystemdCgroup = globals.has("systemd-cgroup")
+    if globals.has("systemd-cgroup") { cgroupManager = .systemd }
+    if let name = globals.value("cgroup-manager") {
+      guard let manager = CgroupManager(rawValue: name) else {
+        throw UsageError(words: "unknown cgroup manager \"\(name)\": it must be cgroupfs, systemd or disabled")
+      }
+      cgroupManager = manager
+    }
+    isRootless = try Self.rootlessness(globals.value("rootless") ?? "auto")
     if globals.has("version") {
       try printBytes(Array("skiff-runtime version \(Version.text)\nspec: \(Version.specification)".utf8))
       return 0

@@ -86,7 +86,7 @@ extension Engine {
   ) throws(EngineError) {
     do throws(CgroupError) {
       let path = spec.linux.cgroupsPath ?? circumstances.id
-      let record = try CgroupHierarchy.detect().record(for: CgroupPath(path, systemdDriver: false))
+      let record = try CgroupHierarchy.detect().record(for: CgroupPath(path))
       circumstances.hasCgroup = record.entries.contains { !$0.isUnified }
       circumstances.cgroupMounts = CgroupMountPlan.make(
         record, cgroupNamespace: spec.linux.namespaces.contains { $0.type == .cgroup && ($0.path ?? "").isEmpty })

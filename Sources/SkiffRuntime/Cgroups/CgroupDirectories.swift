@@ -5,6 +5,8 @@ struct CgroupDirectories {
   let record: CgroupRecord
   /// The settings that will follow: what they fill need not be filled before.
   let settings: [CgroupSetting]
+  /// A process of the caller's own that may live there already.
+  var occupant: Int32?
 
   /// - Parameter made: gets every directory that did not exist before, in the order of making, also when this fails.
   func make(made: inout [String]) throws(CgroupError) {
@@ -61,7 +63,8 @@ struct CgroupDirectories {
   /// A group that was there before: somebody's, or left over from a crash.
   private func takeOver(_ entry: CgroupRecord.Entry) throws(CgroupError) {
     // Two containers in one group would be killed, frozen and limited together.
-    if let processID = try CgroupMembers.processIDs(beneath: entry.directory, limit: 1).first {
+    let present = try CgroupMembers.processIDs(beneath: entry.directory, limit: 2)
+    if let processID = present.first(where: { $0 != occupant }) {
       throw .occupied(path: entry.directory, processID: processID)
     }
     // A process that enters a frozen group stops before its first step.

@@ -8,8 +8,8 @@ package enum CgroupError: Error, Equatable, Sendable {
   case malformed(file: String)
   /// `linux.cgroupsPath` cannot be used; the reason is a clause.
   case badPath(String, reason: String)
-  /// `slice:prefix:name` or another wish for systemd's driver.
-  case systemdDriver(String)
+  /// systemd could not be reached, or refused; `act` is a verb, the words say why.
+  case manager(act: String, unit: String, words: String)
   /// A setting needs a controller that this machine does not offer here.
   case missingController(String, setting: String)
   /// A setting that this machine cannot keep; the reason is a clause.
@@ -40,8 +40,8 @@ extension CgroupError: CustomStringConvertible {
       "cannot understand \(file)"
     case .badPath(let path, let reason):
       "cannot use the cgroup path \"\(path)\": \(reason)"
-    case .systemdDriver(let path):
-      "cannot make the cgroup \"\(path)\": the systemd cgroup driver is not available (use a path such as /parent/name)"
+    case .manager(let act, let unit, let words):
+      "cannot \(act) the systemd unit \(unit): \(words)"
     case .missingController(let controller, let setting):
       "cannot apply \(setting): the cgroup controller \(controller) is not available"
     case .unsupported(let setting, let reason):
@@ -61,6 +61,17 @@ extension CgroupError: CustomStringConvertible {
       "cannot remove the cgroup \(path): processes in it do not end"
     case .notFrozen(let path):
       "cannot freeze the cgroup \(path): its processes do not come to rest"
+    }
+  }
+}
+
+extension CgroupError {
+  /// Whether the kernel said that this caller has no right to it.
+  var isRefusal: Bool {
+    switch self {
+    case .failed(_, _, let cause), .refused(_, _, _, let cause):
+      cause == .accessDenied || cause == .notPermitted || cause == .readOnlyFileSystem
+    default: false
     }
   }
 }

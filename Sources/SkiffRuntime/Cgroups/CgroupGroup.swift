@@ -73,17 +73,18 @@ extension CgroupGroup {
   /// - Parameters:
   ///   - record: from `CgroupHierarchy.record(for:)`, best stored before this is called.
   ///   - resources: nil and empty still mean the default device rules.
+  ///   - occupant: a process of the caller's own that may live there already.
   ///   - enforcesDevices: false only for a caller in a user namespace, who has no right to devices that could be taken away.
   package static func create(
     _ record: CgroupRecord, in hierarchy: CgroupHierarchy, resources: RuntimeSpec.Resources?,
-    enforcesDevices: Bool = true, attachDevices: DeviceAttachment = DevicePrograms.attach
+    enforcesDevices: Bool = true, occupant: Int32? = nil, attachDevices: DeviceAttachment = DevicePrograms.attach
   ) throws(CgroupError) -> CgroupGroup {
     let resources = resources ?? RuntimeSpec.Resources()
     // Everything that can be found wrong by thinking is found before the first directory is made.
     let settings = try CgroupSettings.make(resources, version: hierarchy.version(of:))
     let rules = DeviceDefaults.complete(resources.devices)
     let devices = try DeviceLimit.choose(for: record, rules: rules, isEnforced: enforcesDevices)
-    let directories = CgroupDirectories(record: record, settings: settings)
+    let directories = CgroupDirectories(record: record, settings: settings, occupant: occupant)
     var made: [String] = []
     do throws(CgroupError) {
       try directories.make(made: &made)

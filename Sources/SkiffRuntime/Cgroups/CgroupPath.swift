@@ -10,9 +10,7 @@ package struct CgroupPath: Equatable, Sendable {
   static let lengthLimitBytes = 3072
   static let nameLimitBytes = 255
 
-  /// - Parameter systemdDriver: the caller asked for systemd's driver (`--systemd-cgroup`), which is refused by name.
-  package init(_ text: String, systemdDriver: Bool = false) throws(CgroupError) {
-    if systemdDriver { throw .systemdDriver(text) }
+  package init(_ text: String) throws(CgroupError) {
     guard text.utf8.count <= Self.lengthLimitBytes else { throw .badPath(text, reason: "it is too long") }
     var components: [String] = []
     for part in text.utf8.split(separator: UInt8(ascii: "/")) {

@@ -44,3 +44,34 @@ package struct CgroupRecord: Equatable, Sendable {
       ?? entries.first { $0.controllers.contains(controller) }
   }
 }
+
+extension CgroupRecord {
+  /// The group beneath this one that a process is asked to enter (`exec --cgroup`).
+  ///
+  /// - Parameter subgroups: the path beneath the container's group by controller; the empty key is every tree.
+  func descending(into subgroups: [String: String]) throws(CgroupError) -> CgroupRecord {
+    for controller in subgroups.keys where !controller.isEmpty {
+      let isKnown = entries.contains {
+        $0.controllers.contains(controller) || $0.label == controller || $0.name == controller
+      }
+      guard isKnown else {
+        throw .missingController(controller, setting: "--cgroup")
+      }
+    }
+    var changed: [Entry] = []
+    for entry in entries {
+      let names = entry.controllers + [entry.name] + (entry.label.map { [$0] } ?? [])
+      guard let path = names.lazy.compactMap({ subgroups[$0] }).first ?? subgroups[""], path != "/" else {
+        changed.append(entry)
+        continue
+      }
+      // Found harmless as a whole path is: no "..".
+      let beneath = try CgroupPath(path).components.joined(separator: "/")
+      changed.append(
+        Entry(
+          name: entry.name, controllers: entry.controllers, label: entry.label, isUnified: entry.isUnified,
+          mountPoint: entry.mountPoint, path: entry.path + "/" + beneath))
+    }
+    return CgroupRecord(entries: changed)
+  }
+}

@@ -13,7 +13,13 @@ package struct CreateRequest {
   package var pidFilePath: String?
   /// Where the terminal's master is sent (SCM_RIGHTS).
   package var consoleSocketPath: String?
-  package var usesSystemdCgroup = false
+  package var cgroupManager = CgroupManager.cgroupfs
+  /// The caller is not the machine's root: a group that cannot be made is done without where nothing is limited.
+  package var isRootless = false
+  /// A configuration other than the bundle's `config.json`; beneath the bundle unless absolute.
+  package var configurationPath: String?
+  /// Where a handle on the container's first process is sent (SCM_RIGHTS).
+  package var pidfdSocketPath: String?
   /// A network namespace that the caller has made, in place of a new one.
   package var networkNamespacePath: String?
   package var explains = false
@@ -53,11 +59,13 @@ struct ContainerMaker {
     let bytes: [UInt8]
     do throws(Errno) {
       let bundle = try Descriptor.workingDirectory.open(try KernelPath(request.bundlePath), [.directory])
-      let file = try bundle.descriptor.open("config.json", [.readOnly, .nonBlocking])
+      let file = try bundle.descriptor.open(
+        try KernelPath(request.configurationPath ?? "config.json"), [.readOnly, .nonBlocking])
       guard try file.descriptor.status().type == .regular else { throw .invalidArgument }
       bytes = try file.descriptor.readToEnd(limitBytes: ContainerStateStore.configurationLimitBytes)
     } catch {
-      throw .failed("cannot read \(request.bundlePath)/config.json: \(error)")
+      let name = request.configurationPath ?? "config.json"
+      throw .failed("cannot read \(name.hasPrefix("/") ? name : "\(request.bundlePath)/\(name)"): \(error)")
     }
     do throws(SpecProblems) {
       return (bytes, try RuntimeSpec.parseAndValidate(bytes))
@@ -94,12 +102,11 @@ struct ContainerMaker {
     _ handover: Handover, _ spec: RuntimeSpec, _ bytes: [UInt8], _ directory: consuming FileDescriptor,
     _ record: inout ContainerRecord
   ) throws(RuntimeError) -> MadeContainer {
-    let hierarchy: CgroupHierarchy
+    let placement: ContainerPlacement?
     do throws(CgroupError) {
-      hierarchy = try CgroupHierarchy.detect()
-      // An engine's own path, or one that is found again from the id alone.
-      let path = spec.linux.cgroupsPath.flatMap { $0.isEmpty ? nil : $0 } ?? request.id.text
-      record.cgroup = try hierarchy.record(for: CgroupPath(path, systemdDriver: request.usesSystemdCgroup))
+      placement = try place(spec)
+      record.cgroup = placement?.record
+      record.unit = placement?.unit
     } catch {
       throw .failed("cannot place the container's control group: \(error)")
     }
@@ -110,18 +117,14 @@ struct ContainerMaker {
     } catch {
       throw .failed("cannot keep the configuration of container \(record.id): \(error)")
     }
+    // A rootless container may have to do without its group, and the plan must know.
+    if request.isRootless { try makeGroup(placement, spec, &record) }
     let plan = try makePlan(spec, record, handover)
-    let group: CgroupGroup
-    do throws(CgroupError) {
-      guard let cgroup = record.cgroup else { throw .noHierarchy(root: CgroupHierarchy.standardRoot) }
-      group = try CgroupGroup.create(
-        cgroup, in: hierarchy, resources: spec.linux.resources, attachDevices: DevicePrograms.attach)
-    } catch {
-      throw .failed("cannot make the container's control group: \(error)")
-    }
+    if !request.isRootless { try makeGroup(placement, spec, &record) }
+    defer { placement?.keeper?.end() }
     // After the group was made: without a cgroup namespace its directories are among the trees that are opened.
     let resources = try open(plan, spec, record)
-    resources.setGroup(group)
+    if let group = placement?.takeGroup() { resources.setGroup(group) }
     resources.streams = handover.streams
     resources.consoleSocket = handover.console
     if handover.console == nil { resources.consoleSocket = try connectConsole(spec, resources) }
@@ -141,12 +144,40 @@ struct ContainerMaker {
         throw .launch(error)
       }
       try writePidFile(record.processID)
+      if let path = request.pidfdSocketPath {
+        try PidfdSocket.send(launcher.process.descriptor, as: "standard", to: path)
+      }
     } catch {
       launcher.abort()
       throw error
     }
     return MadeContainer(
       launcher: launcher, record: record, directory: directory, spec: spec, warnings: plan.warnings)
+  }
+
+  /// Nil where containers get no group.
+  private func place(_ spec: RuntimeSpec) throws(CgroupError) -> ContainerPlacement? {
+    if request.cgroupManager == .disabled {
+      if ContainerPlacement.needsNoGroup(spec) { return nil }
+      throw .unsupported(setting: "linux.resources", reason: "control groups are disabled (--cgroup-manager)")
+    }
+    return try ContainerPlacement(
+      request.cgroupManager, path: spec.linux.cgroupsPath, id: request.id, isUser: SystemdUnit.callerIsUser)
+  }
+
+  private func makeGroup(
+    _ placement: ContainerPlacement?, _ spec: RuntimeSpec, _ record: inout ContainerRecord
+  ) throws(RuntimeError) {
+    do throws(CgroupError) {
+      try placement?.make(spec, id: record.id, enforcesDevices: !SystemdUnit.callerIsUser)
+    } catch {
+      let named = !(spec.linux.cgroupsPath ?? "").isEmpty
+      guard request.isRootless, !named, error.isRefusal, ContainerPlacement.needsNoGroup(spec) else {
+        throw .failed("cannot make the container's control group: \(error)")
+      }
+      // Nothing is limited and no place was named: a user to whom no groups were given runs without one.
+      record.cgroup = nil
+    }
   }
 
   private func makePlan(
@@ -249,6 +280,7 @@ struct ContainerMaker {
     if let cgroup = record.cgroup {
       // The first failure is the one that is reported; what cannot be removed now is found by `delete --force`.
       _ = try? cgroup.kill(signal: Signal.kill)
+      try? record.unit?.stop()
       try? cgroup.remove()
     }
     try? store.remove(request.id)
@@ -256,7 +288,16 @@ struct ContainerMaker {
 }
 
 /// What the calling process can give to a container.
-enum CallerPrivileges {
+package enum CallerPrivileges {
+  /// Whether the caller's ids are those of a user namespace (user_namespaces(7)): only the first one maps all of them.
+  package static func isInUserNamespace() -> Bool {
+    guard let file = try? Descriptor.workingDirectory.open("/proc/self/uid_map", .readOnly),
+      let bytes = try? file.descriptor.readToEnd(limitBytes: 65536)
+    else { return false }
+    let words = String(decoding: bytes, as: UTF8.self).split { $0 == " " || $0 == "\n" }
+    return words != ["0", "0", "4294967295"]
+  }
+
   /// Its permitted capabilities that are still in its bounding set.
   static func grantable() -> CapabilitySet {
     guard let own = try? ThreadCapabilities.current() else { return [] }
@@ -269,6 +310,19 @@ enum WallClock {
   static func now() -> String {
     let now = ClockTime.now()
     return Timestamp(seconds: now.seconds, nanoseconds: now.nanoseconds).text
+  }
+}
+
+/// The socket of a caller that wants a handle on a process, not its number.
+enum PidfdSocket {
+  /// - Parameter kind: the payload, `standard` for a first process and `setns` for a further one, as runc names them.
+  static func send(_ process: Descriptor, as kind: String, to path: String) throws(RuntimeError) {
+    do throws(Errno) {
+      let socket = try UnixSocket.connect(to: path, type: .stream)
+      try socket.descriptor.send(Array(kind.utf8), file: process)
+    } catch {
+      throw .failed("cannot send the process's handle to the pidfd socket \(path): \(error)")
+    }
   }
 }
 

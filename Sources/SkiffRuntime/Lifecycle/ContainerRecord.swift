@@ -17,6 +17,8 @@ package struct ContainerRecord: Equatable, Sendable {
   package var launcherInode: UInt64 = 0
   package var namespaces: NamespaceFlags = []
   package var cgroup: CgroupRecord?
+  /// Where systemd made the group.
+  package var unit: SystemdUnit?
   package var annotations: [String: String] = [:]
   package var ownerID: UInt32 = 0
   /// Whether something is to be run after the end: only then its removal reads the configuration again.
@@ -42,21 +44,11 @@ extension ContainerRecord {
     members.append(
       ("annotations", .object(JSONObject(annotations.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))))
     if !hasPoststopHooks { members.append(("poststop", .bool(false))) }
-    if let cgroup { members.append(("cgroup", Self.json(cgroup))) }
+    if let cgroup { members.append(("cgroup", cgroup.json)) }
+    if let unit {
+      members.append(("unit", ["name": .string(unit.name), "isUser": .bool(unit.isUser)]))
+    }
     return JSONValue.object(JSONObject(members)).serialized()
-  }
-
-  private static func json(_ record: CgroupRecord) -> JSONValue {
-    .array(
-      record.entries.map { entry in
-        var members: [(String, JSONValue)] = [
-          ("name", .string(entry.name)), ("controllers", .array(entry.controllers.map { .string($0) })),
-          ("isUnified", .bool(entry.isUnified)), ("mountPoint", .string(entry.mountPoint)),
-          ("path", .string(entry.path)),
-        ]
-        if let label = entry.label { members.append(("label", .string(label))) }
-        return .object(JSONObject(members))
-      })
   }
 
   /// Nil where the text is not a record: then the container is one whose creation was cut short.
@@ -74,16 +66,10 @@ extension ContainerRecord {
     ownerID = json["owner"]?.integer.flatMap { UInt32(exactly: $0) } ?? 0
     hasPoststopHooks = json["poststop"]?.bool ?? true
     for (key, value) in json["annotations"]?.object?.members ?? [] { annotations[key] = value.string }
-    cgroup = json["cgroup"]?.array.map { CgroupRecord(entries: $0.compactMap(Self.cgroupEntry)) }
-  }
-
-  private static func cgroupEntry(_ json: JSONValue) -> CgroupRecord.Entry? {
-    guard let name = json["name"]?.string, let mountPoint = json["mountPoint"]?.string,
-      let path = json["path"]?.string
-    else { return nil }
-    return CgroupRecord.Entry(
-      name: name, controllers: (json["controllers"]?.array ?? []).compactMap(\.string), label: json["label"]?.string,
-      isUnified: json["isUnified"]?.bool ?? false, mountPoint: mountPoint, path: path)
+    cgroup = json["cgroup"].flatMap { CgroupRecord($0) }
+    if let name = json["unit"]?["name"]?.string, let isUser = json["unit"]?["isUser"]?.bool {
+      unit = SystemdUnit(name: name, isUser: isUser)
+    }
   }
 }
 

@@ -114,12 +114,18 @@ final class OutOfMemoryWatch {
 
   /// How many kills there were since the last time.
   func takeNew() -> UInt64 {
-    // Read, so that poll(2) speaks of what comes after. A file that has gone with its group has nothing new to tell.
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    if isUnified { _ = try? watched?.seek(to: 0) }
-    _ = try? watched?.read(into: &buffer)
-    guard let now = try? cgroup.oomKillCount(), now > seen else { return 0 }
-    defer { seen = now }
-    return min(now - seen, Self.killLimit)
+    // A file that has gone with its group has nothing new to tell.
+    guard let watched, let now = try? cgroup.oomKillCount() else { return 0 }
+    var buffer = [UInt8](repeating: 0, count: isUnified ? 4096 : 8)
+    if isUnified {
+      // Read, so that poll(2) speaks of what comes after.
+      _ = try? watched.seek(to: 0)
+      _ = try? watched.read(into: &buffer)
+      defer { seen = max(seen, now) }
+      return now > seen ? min(now - seen, Self.killLimit) : 0
+    }
+    // v1 tells before it kills: its counter, not the number of the dead, says how often.
+    guard let count = try? watched.read(into: &buffer), count == buffer.count else { return 0 }
+    return min(buffer.reversed().reduce(0) { $0 << 8 | UInt64($1) }, Self.killLimit)
   }
 }

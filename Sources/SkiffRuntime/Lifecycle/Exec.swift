@@ -14,11 +14,17 @@ package struct ExecRequest {
   package var extraCapabilities: [String] = []
   package var wantsTerminal: Bool?
   package var noNewPrivileges: Bool?
+  package var appArmorProfile: String?
+  package var selinuxLabel: String?
   package var detaches = false
   /// Joins a paused container too; the process begins when the container goes on.
   package var ignoresPause = false
   package var preservedDescriptors: UInt32 = 0
   package var pidFilePath: String?
+  /// Where a handle on the process is sent (SCM_RIGHTS).
+  package var pidfdSocketPath: String?
+  /// Groups beneath the container's that the process enters instead, by controller; the empty key is every tree.
+  package var subgroups: [String: String] = [:]
   package var consoleSocketPath: String?
   /// Keys after which a terminal's caller is let go; nil for none.
   package var detachKeys: [UInt8]?
@@ -44,6 +50,10 @@ extension ContainerRuntime {
     }
     let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: request.id.text)
     var process = try request.composedProcess(container: spec.process)
+    // Asked for and not to be had: an error, not a process without it.
+    for (label, name) in [(process.apparmorProfile, "apparmorProfile"), (process.selinuxLabel, "selinuxLabel")] {
+      if label?.isEmpty == false { throw .failed("process.\(name) is not supported by this version of skiff-runtime") }
+    }
     if process.terminal, process.consoleSize == nil { process.consoleSize = CallerTerminal.size() }
     var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
     circumstances.grantable = CallerPrivileges.grantable()
@@ -67,7 +77,11 @@ extension ContainerRuntime {
       }
       do throws(CgroupError) {
         if let cgroup = record.cgroup {
-          resources.setGroup(try CgroupGroup.open(cgroup, initProcess: record.processID))
+          let group = try cgroup.descending(into: request.subgroups)
+          resources.setGroup(
+            try CgroupGroup.open(group, initProcess: request.subgroups.isEmpty ? record.processID : nil))
+        } else if !request.subgroups.isEmpty {
+          throw .unsupported(setting: "--cgroup", reason: "the container has no control group")
         }
       } catch {
         throw LaunchError("cannot enter the container's control group: \(error)")
@@ -80,6 +94,9 @@ extension ContainerRuntime {
       _ = try launcher.advance { record.stateJSON(.running, version: "1.3.0") }
       do throws(RuntimeError) {
         if let path = request.pidFilePath { try PidFile.write(launcher.processID, to: path) }
+        if let path = request.pidfdSocketPath {
+          try PidfdSocket.send(launcher.process.descriptor, as: "setns", to: path)
+        }
       } catch {
         launcher.abort()
         throw LaunchError(error.description)
@@ -114,6 +131,8 @@ extension ExecRequest {
     composed.user.additionalGroupIDs.append(contentsOf: additionalGroupIDs)
     if let wantsTerminal { composed.terminal = wantsTerminal }
     if let noNewPrivileges { composed.noNewPrivileges = noNewPrivileges }
+    if let appArmorProfile { composed.apparmorProfile = appArmorProfile }
+    if let selinuxLabel { composed.selinuxLabel = selinuxLabel }
     for name in extraCapabilities {
       guard CapabilityNames.number(name) != nil else { throw .failed("unknown capability \(name)") }
       var capabilities = composed.capabilities ?? RuntimeSpec.Capabilities()

@@ -31,16 +31,18 @@ extension ContainerRuntime {
   /// Removes a stopped container and everything that was made for it (runtime.md "Delete").
   ///
   /// - Parameter force: end it first if it runs; a container that does not exist is no error then.
-  package func delete(_ id: ContainerID, force: Bool) throws(RuntimeError) {
+  package func delete(
+    _ id: ContainerID, force: Bool, cgroupManager: CgroupManager = .cgroupfs
+  ) throws(RuntimeError) {
     guard let directory = try store.openDirectory(id) else {
       if !force { throw .missing(id.text) }
       // Even with no state at all: the default group is known from the id.
-      removeDefaultCgroup(id)
+      ContainerPlacement.removeDefaults(id, cgroupManager)
       return
     }
     guard let record = ContainerStateStore.read(directory.descriptor) else {
       // Its creation was cut short before anything but the directory was made.
-      removeDefaultCgroup(id)
+      ContainerPlacement.removeDefaults(id, cgroupManager)
       try store.remove(id)
       return
     }
@@ -78,10 +80,10 @@ extension ContainerRuntime {
     if let cgroup = record.cgroup {
       do throws(CgroupError) {
         // Mostly nothing is left, and asking who is would take longer than trying.
-        if try !cgroup.removeAtOnce() {
-          if try cgroup.isPopulated() { try cgroup.kill(signal: Signal.kill) }
-          try cgroup.remove()
-        }
+        let isGone = try cgroup.removeAtOnce()
+        if !isGone, try cgroup.isPopulated() { try cgroup.kill(signal: Signal.kill) }
+        try record.unit?.stop()
+        if !isGone { try cgroup.remove() }
       } catch {
         throw .failed("cannot remove the control group of container \(record.id): \(error)")
       }
@@ -92,13 +94,5 @@ extension ContainerRuntime {
     // A failing poststop hook must not keep the container from being removed (runtime.md "Lifecycle", 13).
     try? HookRunner.run(
       spec.hooks.poststop, moment: "poststop", state: record.stateJSON(.stopped, version: spec.version))
-  }
-
-  private func removeDefaultCgroup(_ id: ContainerID) {
-    guard let hierarchy = try? CgroupHierarchy.detect(), let path = try? CgroupPath(id.text),
-      let record = try? hierarchy.record(for: path), record.exists()
-    else { return }
-    _ = try? record.kill(signal: Signal.kill)
-    try? record.remove()
   }
 }

@@ -26,6 +26,7 @@ extension ContainerRuntime {
     // Refused before anything is changed.
     let schemata = try request.resourceDirectorLines(id: record.id)
     do throws(CgroupError) {
+      try record.unit?.update(request.resources, isUnified: cgroup.isUnified)
       try CgroupGroup.apply(request.resources, to: cgroup, in: try CgroupHierarchy.detect())
     } catch {
       throw .failed("cannot update container \(record.id): \(error)")

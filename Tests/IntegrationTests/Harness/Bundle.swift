@@ -8,6 +8,8 @@ final class Bundle {
   let id: String
   let path: String
   var configuration: Document
+  /// Options of the runtime before every verb.
+  var globals: [String] = []
 
   var rootfs: String { path + "/rootfs" }
   private var stateRoot: String { harbour.path("state") }
@@ -39,12 +41,13 @@ final class Bundle {
 
   /// Runs the runtime with a verb and its arguments.
   func runtime(_ arguments: [String], input: String = "", seconds: Double = 60) throws -> Outcome {
-    try IntegrationTests.run([Programs.runtime, "--root", stateRoot] + arguments, input: input, seconds: seconds)
+    try IntegrationTests.run(
+      [Programs.runtime, "--root", stateRoot] + globals + arguments, input: input, seconds: seconds)
   }
 
   /// Starts the runtime beside the test.
   func session(_ arguments: [String], terminal: WindowSize? = nil) throws -> Session {
-    try Session([Programs.runtime, "--root", stateRoot] + arguments, terminal: terminal)
+    try Session([Programs.runtime, "--root", stateRoot] + globals + arguments, terminal: terminal)
   }
 
   /// Writes the configuration, with `arguments` to run unless none are given, and runs the container to its end.

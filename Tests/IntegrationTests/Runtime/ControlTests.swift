@@ -249,6 +249,13 @@ func waiting(_ harbour: Harbour, _ patch: String = "{}") throws -> Bundle {
   return bundle
 }
 
+/// Whether a process is gone, or has ended and only waits for whoever reaps orphans.
+func hasEnded(_ process: Int) throws -> Bool {
+  let path = "/proc/\(process)/stat"
+  guard FileManager.default.fileExists(atPath: path) else { return true }
+  return try shell("cat \(path) 2>/dev/null || echo ') Z'").output.contains(") Z")
+}
+
 /// The processor time that a process has used, in clock ticks.
 private func processorTicks(_ process: Int) throws -> Int {
   let fields = try shell("cat /proc/\(process)/stat").output.split(separator: ")").last?.split(separator: " ") ?? []
