@@ -28,7 +28,7 @@ extension RuntimeCommand {
     return (request, arguments)
   }
 
-  private func absolute(_ path: String) throws -> String {
+  func absolute(_ path: String) throws -> String {
     if path.hasPrefix("/") { return path }
     let here = try workingDirectory().text
     return path == "." ? here : "\(here)/\(path)"

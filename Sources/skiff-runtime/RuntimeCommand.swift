@@ -95,6 +95,7 @@ struct RuntimeCommand {
     }
     let verb = words[globalEnd]
     let rest = words[(globalEnd + 1)...]
+    if verb == "checkpoint", rest.contains("--help") || rest.contains("-h") { return try checkpointHelp() }
     if rest.contains("--help") || rest.contains("-h"), let help = Help.verbs[verb], verb != "exec" {
       try printBytes(Array(help.utf8))
       return 0
@@ -135,8 +136,9 @@ struct RuntimeCommand {
     case "ps": return try processes(words)
     case "update": return try update(words)
     case "events": return try events(words)
-    case "checkpoint", "restore", "mounts":
-      throw UsageError(words: "\(verb) is not supported by this version of skiff-runtime")
+    case "checkpoint": return try checkpoint(words)
+    case "restore": return try restore(words)
+    case "mounts": return try mounts(words)
     default: throw UsageError(words: "unknown command \"\(verb)\" (see skiff-runtime --help)")
     }
   }

@@ -86,7 +86,7 @@ struct ContainerMaker {
     }
   }
 
-  private func newRecord(_ spec: RuntimeSpec) -> ContainerRecord {
+  func newRecord(_ spec: RuntimeSpec) -> ContainerRecord {
     let path = spec.root?.path ?? "rootfs"
     var record = ContainerRecord(
       id: request.id.text, bundlePath: request.bundlePath,
@@ -102,21 +102,7 @@ struct ContainerMaker {
     _ handover: Handover, _ spec: RuntimeSpec, _ bytes: [UInt8], _ directory: consuming FileDescriptor,
     _ record: inout ContainerRecord
   ) throws(RuntimeError) -> MadeContainer {
-    let placement: ContainerPlacement?
-    do throws(CgroupError) {
-      placement = try place(spec)
-      record.cgroup = placement?.record
-      record.unit = placement?.unit
-    } catch {
-      throw .failed("cannot place the container's control group: \(error)")
-    }
-    // Intent first: from here on any later command can clean up, wherever this one is cut short.
-    try ContainerStateStore.write(record, in: directory.descriptor)
-    do throws(Errno) {
-      try directory.descriptor.replaceFile("config.json", with: bytes, mode: 0o600, isDurable: false)
-    } catch {
-      throw .failed("cannot keep the configuration of container \(record.id): \(error)")
-    }
+    let placement = try place(spec, bytes, &record, directory.descriptor)
     // A rootless container may have to do without its group, and the plan must know.
     if request.isRootless { try makeGroup(placement, spec, &record) }
     let plan = try makePlan(spec, record, handover)
@@ -155,6 +141,28 @@ struct ContainerMaker {
       launcher: launcher, record: record, directory: directory, spec: spec, warnings: plan.warnings)
   }
 
+  /// Finds where the group will lie, and notes it with the configuration before anything is made.
+  func place(
+    _ spec: RuntimeSpec, _ bytes: [UInt8], _ record: inout ContainerRecord, _ directory: Descriptor
+  ) throws(RuntimeError) -> ContainerPlacement? {
+    let placement: ContainerPlacement?
+    do throws(CgroupError) {
+      placement = try place(spec)
+      record.cgroup = placement?.record
+      record.unit = placement?.unit
+    } catch {
+      throw .failed("cannot place the container's control group: \(error)")
+    }
+    // Intent first: from here on any later command can clean up, wherever this one is cut short.
+    try ContainerStateStore.write(record, in: directory)
+    do throws(Errno) {
+      try directory.replaceFile("config.json", with: bytes, mode: 0o600, isDurable: false)
+    } catch {
+      throw .failed("cannot keep the configuration of container \(record.id): \(error)")
+    }
+    return placement
+  }
+
   /// Nil where containers get no group.
   private func place(_ spec: RuntimeSpec) throws(CgroupError) -> ContainerPlacement? {
     if request.cgroupManager == .disabled {
@@ -165,7 +173,7 @@ struct ContainerMaker {
       request.cgroupManager, path: spec.linux.cgroupsPath, id: request.id, isUser: SystemdUnit.callerIsUser)
   }
 
-  private func makeGroup(
+  func makeGroup(
     _ placement: ContainerPlacement?, _ spec: RuntimeSpec, _ record: inout ContainerRecord
   ) throws(RuntimeError) {
     do throws(CgroupError) {
@@ -258,7 +266,7 @@ struct ContainerMaker {
   }
 
   /// Records the process, so that it can be found and told from any later one.
-  private func note(
+  func note(
     _ processID: Int32, in record: inout ContainerRecord, _ directory: Descriptor
   ) throws(RuntimeError) {
     record.processID = processID
@@ -276,7 +284,7 @@ struct ContainerMaker {
   }
 
   /// Takes back what was made for a container that did not come to be.
-  private func undo(_ record: ContainerRecord) {
+  func undo(_ record: ContainerRecord) {
     if let cgroup = record.cgroup {
       // The first failure is the one that is reported; what cannot be removed now is found by `delete --force`.
       _ = try? cgroup.kill(signal: Signal.kill)
