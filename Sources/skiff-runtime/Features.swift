@@ -7,7 +7,7 @@ enum Features {
     let linux: JSONValue = [
       "namespaces": JSONValue(RuntimeSpec.NamespaceType.allCases.map(\.rawValue)),
       "capabilities": JSONValue(CapabilityNames.all),
-      "cgroup": ["v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true],
+      "cgroup": ["v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true],
       "seccomp": [
         "enabled": true,
         "actions": [

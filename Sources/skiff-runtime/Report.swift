@@ -17,6 +17,11 @@ struct Report {
     log("warning", words)
   }
 
+  func debug(_ words: String) {
+    if logPath == nil { write("skiff-runtime: \(words)\n", to: .standardError) }
+    log("debug", words)
+  }
+
   private func log(_ level: String, _ words: String) {
     guard let logPath else { return }
     let now = ClockTime.now()

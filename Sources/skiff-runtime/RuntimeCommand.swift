@@ -72,6 +72,9 @@ struct RuntimeCommand {
     let globalEnd = try Self.verbIndex(words)
     let globals = try ParsedArguments(words[..<globalEnd], Self.globalRules)
     if let root = globals.value("root") { stateRoot = root }
+    for target in ["journald:", "syslog:"] where globals.value("log")?.hasPrefix(target) == true {
+      throw UsageError(words: "--log \(target) is not supported: give a file")
+    }
     if let log = globals.value("log") { report.logPath = log.hasPrefix("file:") ? String(log.dropFirst(5)) : log }
     if let format = globals.value("log-format") {
       guard format == "json" || format == "text" else { throw UsageError(words: "invalid log-format \(format)") }
@@ -96,11 +99,19 @@ struct RuntimeCommand {
     let verb = words[globalEnd]
     let rest = words[(globalEnd + 1)...]
     if verb == "checkpoint", rest.contains("--help") || rest.contains("-h") { return try checkpointHelp() }
-    if rest.contains("--help") || rest.contains("-h"), let help = Help.verbs[verb], verb != "exec" {
+    if rest.contains("--help") || rest.contains("-h"), let help = Help.verbs[verb],
+      // After exec's id everything is the program's.
+      verb != "exec" && verb != "ps" || ["--help", "-h"].contains(rest.first)
+    {
       try printBytes(Array(help.utf8))
       return 0
     }
-    return try perform(verb, rest)
+    let began = ClockTime.monotonic().totalNanoseconds
+    let code = try perform(verb, rest)
+    if globals.has("debug") {
+      report.debug("\(verb) took \((ClockTime.monotonic().totalNanoseconds - began) / 1000) µs and ended with \(code)")
+    }
+    return code
   }
 
   /// Where the globals end: the first word that is neither an option nor an option's value.
