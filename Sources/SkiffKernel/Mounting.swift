@@ -163,6 +163,12 @@ extension Descriptor {
       })
   }
 
+  /// Magic number of the file system that a path of the host's leads to.
+  package func fileSystemMagic(of path: String) throws(Errno) -> UInt64 {
+    let file = try open(try KernelPath(path), .pathOnly)
+    return try file.descriptor.fileSystemStatus().magic
+  }
+
   /// Magic number of the file system and flags of the mount that this open file lies on (fstatfs(2)).
   package func fileSystemStatus() throws(Errno) -> FileSystemStatus {
     let number = number
@@ -198,6 +204,8 @@ package struct FileSystemStatus: Sendable {
   package static let cgroup: UInt64 = 0x0027_E0EB
   package static let cgroup2: UInt64 = 0x6367_7270
   package static let ramfs: UInt64 = 0x8584_58F6
+  package static let selinux: UInt64 = 0xF97C_FF8C
+  package static let resctrl: UInt64 = 0x0765_5821
 }
 
 /// Detaches the mount at `path` at once; it goes when nothing uses it any more (umount2(2), MNT_DETACH). A symbolic link is refused.

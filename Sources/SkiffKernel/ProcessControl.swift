@@ -69,9 +69,15 @@ package enum ProcessControl {
     return limit
   }
 
-  /// Joins a new session keyring of that name (keyctl(2), KEYCTL_JOIN_SESSION_KEYRING).
-  package static func joinNewSessionKeyring(_ name: KernelPath) throws(Errno) {
-    try checked(name.withAddress { rawSystemCall(__NR_keyctl, 1, $0, 0, 0, 0) })
+  /// Joins the session keyring of that name, or a new one where none may be searched for (keyctl(2),
+  /// KEYCTL_JOIN_SESSION_KEYRING). Gives its serial number.
+  package static func joinSessionKeyring(_ name: KernelPath) throws(Errno) -> Int32 {
+    Int32(truncatingIfNeeded: try checked(name.withAddress { rawSystemCall(__NR_keyctl, 1, $0, 0, 0, 0) }))
+  }
+
+  /// Sets who may do what with a key (keyctl(2), KEYCTL_SETPERM).
+  package static func setPermissions(_ permissions: UInt32, ofKey serial: Int32) throws(Errno) {
+    try systemCall(__NR_keyctl, 5, serial.register, permissions.register, 0, 0)
   }
 
   /// Sets the execution domain (personality(2)).

@@ -82,7 +82,7 @@ extension RuntimeCommand {
   func delete(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try ParsedArguments(words, [.flag("force", "f"), .flag("regex", "r")])
     try forEach(arguments, "delete") { id in
-      try runtime.delete(id, force: arguments.has("force"), cgroupManager: cgroupManager)
+      try runtime.delete(id, force: arguments.has("force"), cgroupManager: cgroupManager).forEach(report.warning)
     }
     return 0
   }

@@ -35,6 +35,11 @@ func fileProbe(_ verb: String, _ arguments: [String]) -> ProbeValue? {
   case "read": return outcome { () throws(Errno) in .text(try readText(path)) }
   case "write": return outcome { () throws(Errno) in try write(second, to: path, [.writeOnly, .nonBlocking]) }
   case "create": return outcome { () throws(Errno) in try write(second, to: path, [.writeOnly, .create, .truncate]) }
+  case "copy-environment":
+    let variables = contents(of: "/proc/self/environ") ?? []
+    return outcome { () throws(Errno) in
+      try write(String(decoding: variables, as: UTF8.self), to: path, [.writeOnly, .create, .truncate])
+    }
   case "remove":
     return outcome { () throws(Errno) in
       try Descriptor.workingDirectory.unlink(try KernelPath(path))

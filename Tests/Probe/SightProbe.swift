@@ -81,6 +81,9 @@ private func schedule() -> [(String, ProbeValue)] {
     ("schedulingPolicy", field(41)),
     ("realtimePriority", field(40)),
     ("ioPriority", .integer(Int64(priority))),
+    ("memoryPolicy", memoryPolicy()),
+    // Those that this process may see.
+    ("keys", .texts(lines(of: "/proc/keys").map { words($0) })),
     ("sessionID", field(6)),
     ("processGroup", field(5)),
     ("rlimits", .object(limits)),
@@ -88,6 +91,16 @@ private func schedule() -> [(String, ProbeValue)] {
     ("personality", fileText("/proc/self/personality")),
     ("timensOffsets", fileText("/proc/self/timens_offsets")),
   ]
+}
+
+private func memoryPolicy() -> ProbeValue {
+  outcome { () throws(Errno) in
+    let policy = try ProcessControl.memoryPolicy()
+    return .object([
+      ("mode", .integer(Int64(policy.mode))),
+      ("nodes", .list(policy.nodes.prefix(1).map { .integer(Int64(truncatingIfNeeded: $0)) })),
+    ])
+  }
 }
 
 private func surroundings() -> [(String, ProbeValue)] {

@@ -1,3 +1,5 @@
+internal import SkiffKernel
+
 /// One step of a rule on the packet filter's machine. A condition that does not hold ends the rule.
 package enum FilterExpression: Equatable, Sendable {
   /// Something known of the packet comes into a register.

@@ -5,23 +5,61 @@ internal import SkiffSpec
 enum HookRunner {
   private static let outputLimitBytes = 4096
 
+  /// Where hooks run, and with what environment where they bring none.
+  struct Surroundings {
+    /// The working directory; nil keeps the caller's.
+    var directory: Descriptor?
+    var environment: [String] = []
+  }
+
   /// Runs the hooks in order; each reads the container's state from its standard input. The first that fails ends it.
-  static func run(_ hooks: [RuntimeSpec.Hook], moment: String, state: [UInt8]) throws(LaunchError) {
-    for (index, hook) in hooks.enumerated() {
-      let failure: String?
-      do throws(Errno) {
-        failure = try run(hook, state: state)
-      } catch {
-        failure = "cannot run it: \(error)"
-      }
-      if let failure { throw LaunchError("error running \(moment) hook #\(index) (\(hook.path)): \(failure)") }
+  static func run(
+    _ hooks: [RuntimeSpec.Hook], moment: String, state: [UInt8], _ surroundings: Surroundings
+  ) throws(LaunchError) {
+    for index in hooks.indices {
+      if let failure = failure(of: hooks, index, moment, state, surroundings) { throw failure }
     }
   }
 
+  /// Runs every hook, whatever becomes of those before it; gives what to warn of.
+  static func runAll(
+    _ hooks: [RuntimeSpec.Hook], moment: String, state: [UInt8], _ surroundings: Surroundings
+  ) -> [String] {
+    hooks.indices.compactMap { failure(of: hooks, $0, moment, state, surroundings)?.description }
+  }
+
+  /// On the host: in the bundle, with the runtime's own environment, as under runc.
+  static func outside<Failure: Error>(
+    bundlePath: String, _ body: (Surroundings) throws(Failure) -> Void
+  ) throws(Failure) {
+    let path = try? KernelPath(bundlePath)
+    // A bundle that is gone by now (at poststop) leaves the caller's directory.
+    if let path, let bundle = try? Descriptor.workingDirectory.open(path, [.directory, .pathOnly]) {
+      try body(Surroundings(directory: bundle.descriptor, environment: ProcessEnvironment.all()))
+    } else {
+      try body(Surroundings(environment: ProcessEnvironment.all()))
+    }
+  }
+
+  private static func failure(
+    of hooks: [RuntimeSpec.Hook], _ index: Int, _ moment: String, _ state: [UInt8], _ surroundings: Surroundings
+  ) -> LaunchError? {
+    let words: String?
+    do throws(Errno) {
+      words = try run(hooks[index], state: state, surroundings)
+    } catch {
+      words = "cannot run it: \(error)"
+    }
+    return words.map { LaunchError("error running \(moment) hook #\(index) (\(hooks[index].path)): \($0)") }
+  }
+
   /// Nil when the hook ended well, else how it did not.
-  private static func run(_ hook: RuntimeSpec.Hook, state: [UInt8]) throws(Errno) -> String? {
+  private static func run(
+    _ hook: RuntimeSpec.Hook, state: [UInt8], _ surroundings: Surroundings
+  ) throws(Errno) -> String? {
     let image = try ExecImage(
-      arguments: hook.arguments.isEmpty ? [hook.path] : hook.arguments, environment: hook.environment)
+      arguments: hook.arguments.isEmpty ? [hook.path] : hook.arguments,
+      environment: hook.environment.isEmpty ? surroundings.environment : hook.environment)
     let path = try KernelPath(hook.path)
     // A file, not a pipe: a hook that does not read its input cannot make us wait.
     let input = try MemoryFile.make(name: "state")
@@ -33,6 +71,7 @@ enum HookRunner {
       do throws(Errno) {
         Signal.resetActions()
         try Signal.setMask([])
+        try surroundings.directory?.makeWorkingDirectory()
         try input.descriptor.duplicate(onto: 0, closeOnExec: false)
         try output.descriptor.duplicate(onto: 1, closeOnExec: false)
         try output.descriptor.duplicate(onto: 2, closeOnExec: false)

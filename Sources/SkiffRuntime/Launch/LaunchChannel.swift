@@ -6,6 +6,8 @@ internal import SkiffKernel
 /// child                                parent
 ///   u  my user namespace is made  ───▶   writes the id maps
 ///                                 ◀───   k
+///   n  my network is there        ───▶   moves links of the host into it
+///                                 ◀───   k
 ///   h  run the hooks outside      ───▶   prestart, createRuntime
 ///                                 ◀───   k
 ///   i  I run hooks, who am I?     ───▶
@@ -20,6 +22,7 @@ internal import SkiffKernel
 /// sees the end, too, and goes.
 enum LaunchMessage: UInt8 {
   case mapsWanted = 0x75
+  case networkDevicesWanted = 0x6E
   case hooksWanted = 0x68
   case stateWanted = 0x69
   case created = 0x63
@@ -29,6 +32,9 @@ enum LaunchMessage: UInt8 {
   case start = 0x73
   /// From a child that was started by `start`: 1 byte of kind, then the words of what failed.
   case failed = 0x65
+
+  /// The kind of a failure that was a hook's.
+  static let failedHook: UInt8 = 1
 }
 
 extension Descriptor {

@@ -61,6 +61,9 @@ extension LaunchPerformer {
     let isClosedLater = mount.copiesUp && mount.attributes.contains(.readOnly)
     let tree = try context.mount(isClosedLater ? mount.attributes.subtracting(.readOnly) : mount.attributes)
     if mount.copiesUp { try copyUp(target.descriptor, into: tree.descriptor, mount) }
+    if let label = mount.rootLabel {
+      try tree.descriptor.setExtendedAttributeOfHandle("security.selinux", Array(label.utf8) + [0])
+    }
     if isClosedLater { try tree.descriptor.changeMount(set: .readOnly) }
     try tree.descriptor.attach(onto: target.descriptor)
     if let propagation = mount.propagation { try tree.descriptor.changeMount(propagation: propagation) }

@@ -42,13 +42,19 @@ extension LaunchPerformer {
     try ProcessControl.setDumpable(false)
   }
 
-  func joinSessionKeyring(_ name: String) throws(Errno) {
+  func joinSessionKeyring(_ keyring: KeyringPlan) throws(Errno) {
     do throws(Errno) {
-      try ProcessControl.joinNewSessionKeyring(try KernelPath(name))
+      let serial = try ProcessControl.joinSessionKeyring(try KernelPath(keyring.name))
+      if let permissions = keyring.permissions { try ProcessControl.setPermissions(permissions, ofKey: serial) }
     } catch {
       // A kernel without keyrings has none that could be shared.
       guard error == .noSystemCall else { throw error }
     }
+  }
+
+  /// As runc and crun do in a network that they make: programs expect to reach themselves.
+  func switchOnLoopback() throws(Errno) {
+    try InterfaceSocket().switchOn("lo")
   }
 
   mutating func setOOMScore(_ score: Int32) throws(Errno) {
@@ -68,7 +74,7 @@ extension LaunchPerformer {
   }
 
   /// The container's procfs as we made it, or one of our own where the container has none.
-  private mutating func procfs() throws(Errno) -> Descriptor {
+  mutating func procfs() throws(Errno) -> Descriptor {
     if let processes { return processes }
     let handle = keep(try ProcessFiles.privateHandle())
     processes = handle
@@ -78,11 +84,16 @@ extension LaunchPerformer {
   func runHooks(_ moment: HookMoment) throws(Errno) {
     let hooks = moment == .createContainer ? hooks.createContainer : hooks.startContainer
     let state = try askForPayload(.stateWanted)
+    // Before the pivot in the container's tree as the host has it, after it wherever the process stands.
+    let surroundings =
+      moment == .createContainer
+      ? HookRunner.Surroundings(directory: root, environment: ProcessEnvironment.all())
+      : HookRunner.Surroundings(environment: environment)
     do throws(LaunchError) {
-      try HookRunner.run(hooks, moment: moment.rawValue, state: state)
+      try HookRunner.run(hooks, moment: moment.rawValue, state: state, surroundings)
     } catch {
       let line = starter ?? channel
-      try line.send(.failed, [125] + Array(error.description.utf8))
+      try line.send(.failed, [LaunchMessage.failedHook] + Array(error.description.utf8))
       throw .brokenPipe
     }
   }
@@ -93,12 +104,16 @@ extension LaunchPerformer {
       return
     }
     while true {
-      let connection = keep(try listener.accept())
-      // The directory is root's alone; who got here all the same must be root or ourselves.
-      let peer = try connection.peerUserID()
-      guard peer == 0 || peer == Credentials.effectiveUserID else { continue }
-      guard let (message, _) = try connection.receiveMessage(), message == .start else { continue }
-      starter = connection
+      let connection = try listener.accept()
+      // The directory is its owner's alone; who got here all the same must be root or ourselves. In a user namespace that
+      // does not have the host's root, root is shown as nobody.
+      let peer = try connection.descriptor.peerUserID()
+      let nobody: UInt32 = 65534
+      guard peer == 0 || peer == Credentials.effectiveUserID || (isInsideUserNamespace && peer == nobody) else {
+        continue
+      }
+      guard let (message, _) = try connection.descriptor.receiveMessage(), message == .start else { continue }
+      starter = keep(connection)
       return
     }
   }
@@ -106,6 +121,9 @@ extension LaunchPerformer {
   func resetSignals() throws(Errno) {
     Signal.resetActions()
     try Signal.setMask([])
+  }
+
+  func resetAffinity() {
     do throws(Errno) {
       try ProcessControl.resetAffinity()
     } catch {

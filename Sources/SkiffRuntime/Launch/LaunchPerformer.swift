@@ -11,6 +11,8 @@ struct LaunchPerformer {
   let hooks: RuntimeSpec.Hooks
   let namespaceFiles: [String]
   let homeOfUserID: UInt32?
+  /// Of the program, and of hooks in the container that bring none.
+  let environment: [String]
   let isInsideUserNamespace: Bool
   // What is opened below stays open until execve(2) closes it: the process lives for nothing else.
   /// The container's tree, once it is attached.
@@ -32,6 +34,7 @@ struct LaunchPerformer {
     self.hooks = plan.hooks
     self.namespaceFiles = plan.namespaceFiles
     self.homeOfUserID = plan.homeOfUserID
+    self.environment = plan.environment
     self.isInsideUserNamespace = plan.newNamespaces.contains(.user) || plan.userNamespacePath != nil
     self.image = resources.image
     self.resources = resources
@@ -119,12 +122,20 @@ struct LaunchPerformer {
     case .setResourceLimit(let limit, let number):
       try ProcessControl.setResourceLimit(number, soft: limit.soft, hard: limit.hard)
     case .setPersonality(let personality): try ProcessControl.setPersonality(personality)
-    case .joinSessionKeyring(let name): try joinSessionKeyring(name)
+    case .setScheduling(let attributes): try ProcessControl.setScheduling(attributes)
+    case .setDiskPriority(let kind, let level): try ProcessControl.setDiskPriority(class: kind, level: level)
+    case .setMemoryPolicy(let policy): try ProcessControl.setMemoryPolicy(mode: policy.mode, nodes: policy.nodes)
+    case .setAffinity(let cpus, _): try ProcessControl.setAffinity(cpus)
+    case .joinSessionKeyring(let keyring): try joinSessionKeyring(keyring)
+    case .setSecurityAttribute(let attribute): try setSecurityAttribute(attribute)
+    case .receiveNetworkDevices: try ask(.networkDevicesWanted)
+    case .switchOnLoopback: try switchOnLoopback()
     case .findExecutable(let search): try findExecutable(search)
     case .reportCreated: try channel.send(.created)
     case .awaitStart: try awaitStart()
     case .setUmask(let mask): ProcessControl.setUmask(mask)
     case .resetSignals: try resetSignals()
+    case .resetAffinity: resetAffinity()
     case .setUser(let user): try setUser(user)
     case .dropBoundingSet(let numbers): try dropBoundingSet(numbers)
     case .setCapabilities(let plan): try setCapabilities(plan)

@@ -50,6 +50,17 @@ package final class LaunchResources {
     self.group = consume group
   }
 
+  /// Has the child move itself in resctrl too. After the control group, whose files these join.
+  package func addTaskFiles(of place: ResourceControlRecord) throws(LaunchError) {
+    for path in place.taskFiles {
+      do throws(Errno) {
+        taskFiles.append(own(try Descriptor.workingDirectory.open(try KernelPath(path), .writeOnly)))
+      } catch {
+        throw LaunchError("linux.intelRdt: cannot open \(path): \(error)")
+      }
+    }
+  }
+
   /// Takes the root file system, attached nowhere yet.
   package func setRoot(_ tree: consuming FileDescriptor) {
     rootTree = own(tree)

@@ -40,6 +40,7 @@ package struct Launcher: ~Copyable {
     _ plan: LaunchPlan, _ resources: LaunchResources, explains: Bool = false
   ) throws(LaunchError) -> Launcher {
     do throws(Errno) {
+      if let cpus = plan.initialAffinity { try ProcessControl.setAffinity(cpus) }
       let board = try LaunchBoard(steps: explains ? plan.steps.count : 0)
       let began = UInt64(truncatingIfNeeded: ClockTime.monotonic().totalNanoseconds)
       let pair = try UnixSocket.pair(.packet)
@@ -126,6 +127,9 @@ package struct Launcher: ~Copyable {
         case .mapsWanted:
           try writeMaps()
           try channel.descriptor.send(.goOn)
+        case .networkDevicesWanted:
+          try moveNetworkDevices()
+          try channel.descriptor.send(.goOn)
         case .hooksWanted:
           try runHooksOutside(state())
           try channel.descriptor.send(.goOn)
@@ -184,6 +188,15 @@ package struct Launcher: ~Copyable {
     try IDMaps.write(uids: plan.uidMappings, gids: plan.gidMappings, processFiles: files.descriptor)
   }
 
+  private mutating func moveNetworkDevices() throws(Errno) {
+    do throws(LaunchError) {
+      try NetworkDevices.move(plan.networkDevices, to: plan.networkNamespacePath ?? "/proc/\(processID)/ns/net")
+    } catch {
+      outsideFailure = error
+      throw .brokenPipe
+    }
+  }
+
   private mutating func deliverListener(_ file: borrowing FileOrNothing, _ state: [UInt8]) throws(Errno) {
     guard let agent = SeccompAgent(plan.filter), let listener = file.descriptor else { throw .badMessage }
     do throws(LaunchError) {
@@ -196,8 +209,11 @@ package struct Launcher: ~Copyable {
 
   private mutating func runHooksOutside(_ state: [UInt8]) throws(Errno) {
     do throws(LaunchError) {
-      try HookRunner.run(plan.hooks.prestart, moment: "prestart", state: state)
-      try HookRunner.run(plan.hooks.createRuntime, moment: "createRuntime", state: state)
+      let hooks = plan.hooks
+      try HookRunner.outside(bundlePath: plan.bundlePath) { surroundings throws(LaunchError) in
+        try HookRunner.run(hooks.prestart, moment: "prestart", state: state, surroundings)
+        try HookRunner.run(hooks.createRuntime, moment: "createRuntime", state: state, surroundings)
+      }
     } catch {
       outsideFailure = error
       throw .brokenPipe

@@ -81,7 +81,7 @@ struct ContainerMaker {
     do throws(RuntimeError) {
       return try make(handover, spec, bytes, directory, &record)
     } catch {
-      undo(record)
+      undo(record, spec)
       throw error
     }
   }
@@ -94,6 +94,7 @@ struct ContainerMaker {
     record.annotations = spec.annotations
     record.hasPoststopHooks = !spec.hooks.poststop.isEmpty
     record.ownerID = Credentials.effectiveUserID
+    record.hasKeyring = request.joinsNewKeyring
     for namespace in spec.linux.namespaces { record.namespaces.formUnion(namespace.type.flag) }
     return record
   }
@@ -108,9 +109,17 @@ struct ContainerMaker {
     let plan = try makePlan(spec, record, handover)
     if !request.isRootless { try makeGroup(placement, spec, &record) }
     defer { placement?.keeper?.end() }
+    try prepareResourceControl(spec, &record, directory.descriptor)
     // After the group was made: without a cgroup namespace its directories are among the trees that are opened.
     let resources = try open(plan, spec, record)
     if let group = placement?.takeGroup() { resources.setGroup(group) }
+    if let place = record.resourceControl {
+      do throws(LaunchError) {
+        try resources.addTaskFiles(of: place)
+      } catch {
+        throw .launch(error)
+      }
+    }
     resources.streams = handover.streams
     resources.consoleSocket = handover.console
     if handover.console == nil { resources.consoleSocket = try connectConsole(spec, resources) }
@@ -197,9 +206,11 @@ struct ContainerMaker {
     circumstances.usesPivot = request.usesPivot
     circumstances.joinsNewKeyring = request.joinsNewKeyring
     circumstances.preservedDescriptors = request.preservedDescriptors
+    if spec.namesSecurityLabel { circumstances.securityModules = SecurityModules.detect() }
     circumstances.replacesStandardStreams = !handover.streams.isEmpty
     circumstances.grantable = CallerPrivileges.grantable()
-    circumstances.hasCgroup = record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
+    circumstances.hasCgroup =
+      spec.linux.intelRdt != nil || record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
     circumstances.cgroupMounts = record.cgroup.map {
       CgroupMountPlan.make(
         $0, cgroupNamespace: spec.linux.namespaces.contains { $0.type == .cgroup && ($0.path ?? "").isEmpty })
@@ -283,14 +294,31 @@ struct ContainerMaker {
     try PidFile.write(processID, to: path)
   }
 
+  /// Makes the container's place among those that share the processor's caches, and records it.
+  private func prepareResourceControl(
+    _ spec: RuntimeSpec, _ record: inout ContainerRecord, _ directory: Descriptor
+  ) throws(RuntimeError) {
+    guard let rdt = spec.linux.intelRdt else { return }
+    do throws(LaunchError) {
+      let control = try ResourceControl.find()
+      record.resourceControl = try control.prepare(control.wish(rdt, containerID: record.id))
+    } catch {
+      throw .launch(error)
+    }
+    try ContainerStateStore.write(record, in: directory)
+  }
+
   /// Takes back what was made for a container that did not come to be.
-  func undo(_ record: ContainerRecord) {
+  func undo(_ record: ContainerRecord, _ spec: RuntimeSpec) {
     if let cgroup = record.cgroup {
       // The first failure is the one that is reported; what cannot be removed now is found by `delete --force`.
       _ = try? cgroup.kill(signal: Signal.kill)
       try? record.unit?.stop()
       try? cgroup.remove()
     }
+    try? ContainerRuntime.leaveResourceControl(record)
+    // There was a process, so hooks may have run that others answer (runtime.md "Lifecycle", 3 to 5 and 13).
+    if record.processID != 0 { _ = ContainerRuntime.runPoststop(record, spec) }
     try? store.remove(request.id)
   }
 }

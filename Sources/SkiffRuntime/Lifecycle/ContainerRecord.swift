@@ -19,10 +19,13 @@ package struct ContainerRecord: Equatable, Sendable {
   package var cgroup: CgroupRecord?
   /// Where systemd made the group.
   package var unit: SystemdUnit?
+  package var resourceControl: ResourceControlRecord?
   package var annotations: [String: String] = [:]
   package var ownerID: UInt32 = 0
   /// Whether something is to be run after the end: only then its removal reads the configuration again.
   package var hasPoststopHooks = true
+  /// Whether it has a session keyring of its own, which later processes join.
+  package var hasKeyring = false
 
   package init(id: String, bundlePath: String, rootPath: String, created: String) {
     self.id = id
@@ -40,6 +43,7 @@ extension ContainerRecord {
       ("startTicks", .integer(Int64(clamping: startTicks))),
       ("launcherDevice", .string(String(launcherDevice))), ("launcherInode", .string(String(launcherInode))),
       ("namespaces", .integer(Int64(clamping: namespaces.rawValue))), ("owner", .integer(Int64(ownerID))),
+      ("hasKeyring", .bool(hasKeyring)),
     ]
     members.append(
       ("annotations", .object(JSONObject(annotations.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))))
@@ -48,6 +52,7 @@ extension ContainerRecord {
     if let unit {
       members.append(("unit", ["name": .string(unit.name), "isUser": .bool(unit.isUser)]))
     }
+    if let resourceControl { members.append(("resourceControl", resourceControl.json)) }
     return JSONValue.object(JSONObject(members)).serialized()
   }
 
@@ -65,6 +70,8 @@ extension ContainerRecord {
     namespaces = NamespaceFlags(rawValue: json["namespaces"]?.integer.flatMap { UInt64(exactly: $0) } ?? 0)
     ownerID = json["owner"]?.integer.flatMap { UInt32(exactly: $0) } ?? 0
     hasPoststopHooks = json["poststop"]?.bool ?? true
+    resourceControl = json["resourceControl"].flatMap { ResourceControlRecord($0) }
+    hasKeyring = json["hasKeyring"]?.bool ?? false
     for (key, value) in json["annotations"]?.object?.members ?? [] { annotations[key] = value.string }
     cgroup = json["cgroup"].flatMap { CgroupRecord($0) }
     if let name = json["unit"]?["name"]?.string, let isUser = json["unit"]?["isUser"]?.bool {

@@ -58,9 +58,17 @@ extension ContainerRuntime {
     var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
-    circumstances.filter = spec.linux.seccomp
-    circumstances.hasCgroup = record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
-    let plan = LaunchPlanner.planExec(process, circumstances)
+    circumstances.linux = spec.linux
+    if record.hasKeyring { circumstances.keyringName = KeyringPlan.name(of: record.id) }
+    if process.namesSecurityLabel { circumstances.securityModules = SecurityModules.detect() }
+    circumstances.hasCgroup =
+      record.resourceControl != nil || record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
+    let plan: LaunchPlan
+    do throws(LaunchError) {
+      plan = try LaunchPlanner.planExec(process, circumstances)
+    } catch {
+      throw .launch(error)
+    }
     plan.warnings.forEach(warn)
     return try launch(plan, process, request, record)
   }
@@ -86,6 +94,7 @@ extension ContainerRuntime {
       } catch {
         throw LaunchError("cannot enter the container's control group: \(error)")
       }
+      if let place = record.resourceControl { try resources.addTaskFiles(of: place) }
       let console = try ConsoleLink(
         wanted: process.terminal, socketPath: request.consoleSocketPath, detaches: request.detaches)
       resources.consoleSocket = console.containerEnd

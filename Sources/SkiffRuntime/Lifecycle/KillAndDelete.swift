@@ -31,20 +31,22 @@ extension ContainerRuntime {
   /// Removes a stopped container and everything that was made for it (runtime.md "Delete").
   ///
   /// - Parameter force: end it first if it runs; a container that does not exist is no error then.
+  /// - Returns: what to warn of: poststop hooks that failed.
+  @discardableResult
   package func delete(
     _ id: ContainerID, force: Bool, cgroupManager: CgroupManager = .cgroupfs
-  ) throws(RuntimeError) {
+  ) throws(RuntimeError) -> [String] {
     guard let directory = try store.openDirectory(id) else {
       if !force { throw .missing(id.text) }
       // Even with no state at all: the default group is known from the id.
       ContainerPlacement.removeDefaults(id, cgroupManager)
-      return
+      return []
     }
     guard let record = ContainerStateStore.read(directory.descriptor) else {
       // Its creation was cut short before anything but the directory was made.
       ContainerPlacement.removeDefaults(id, cgroupManager)
       try store.remove(id)
-      return
+      return []
     }
     let status = record.status()
     switch status {
@@ -55,8 +57,9 @@ extension ContainerRuntime {
       if !force { throw .wrongState("cannot delete container \(id.text) that is not stopped: \(status.rawValue)") }
     }
     if status != .stopped { try end(record) }
-    try cleanUp(record, directory.descriptor)
+    let warnings = try cleanUp(record, directory.descriptor)
     try store.remove(id)
+    return warnings
   }
 
   /// Kills the first process, and waits for it to be gone: the kernel ends the others of its PID namespace with it.
@@ -76,7 +79,7 @@ extension ContainerRuntime {
   }
 
   /// Takes away what outlives the first process: processes of a shared PID namespace, the control group; then the poststop hooks.
-  func cleanUp(_ record: ContainerRecord, _ directory: Descriptor) throws(RuntimeError) {
+  func cleanUp(_ record: ContainerRecord, _ directory: Descriptor) throws(RuntimeError) -> [String] {
     if let cgroup = record.cgroup {
       do throws(CgroupError) {
         // Mostly nothing is left, and asking who is would take longer than trying.
@@ -88,11 +91,31 @@ extension ContainerRuntime {
         throw .failed("cannot remove the control group of container \(record.id): \(error)")
       }
     }
+    try Self.leaveResourceControl(record)
     guard record.hasPoststopHooks,
       let spec = try? ContainerStateStore.configuration(in: directory, id: record.id)
-    else { return }
-    // A failing poststop hook must not keep the container from being removed (runtime.md "Lifecycle", 13).
-    try? HookRunner.run(
-      spec.hooks.poststop, moment: "poststop", state: record.stateJSON(.stopped, version: spec.version))
+    else { return [] }
+    return Self.runPoststop(record, spec)
+  }
+
+  /// A failing poststop hook keeps neither the container nor the other hooks (runtime.md "Lifecycle", 13).
+  static func runPoststop(_ record: ContainerRecord, _ spec: RuntimeSpec) -> [String] {
+    if spec.hooks.poststop.isEmpty { return [] }
+    var warnings: [String] = []
+    HookRunner.outside(bundlePath: record.bundlePath) { surroundings in
+      warnings = HookRunner.runAll(
+        spec.hooks.poststop, moment: "poststop", state: record.stateJSON(.stopped, version: spec.version),
+        surroundings)
+    }
+    return warnings
+  }
+
+  static func leaveResourceControl(_ record: ContainerRecord) throws(RuntimeError) {
+    guard let place = record.resourceControl else { return }
+    do throws(LaunchError) {
+      try ResourceControl.find().remove(place)
+    } catch {
+      throw .launch(error)
+    }
   }
 }

@@ -34,7 +34,7 @@ extension ContainerRuntime {
     } catch {
       throw .launch(error)
     }
-    if !keeps { try delete(request.id, force: true) }
+    if !keeps { try delete(request.id, force: true).forEach(warn) }
     return code
   }
 }

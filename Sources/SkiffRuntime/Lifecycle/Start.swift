@@ -1,6 +1,12 @@
 internal import SkiffKernel
 package import SkiffSpec
 
+/// Why a created process did not become its program.
+private struct Refusal {
+  var error: RuntimeError
+  var isOfHook = false
+}
+
 extension ContainerRuntime {
   /// Lets a created container's process become its program (runtime.md "Start").
   package func start(_ id: ContainerID) throws(RuntimeError) {
@@ -15,7 +21,7 @@ extension ContainerRuntime {
     case .running, .paused: throw .wrongState("cannot start an already running container")
     }
     let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: id.text)
-    let refusal: RuntimeError?
+    let refusal: Refusal?
     do throws(Errno) {
       let connection = try UnixSocket.connect(to: "\(directory.descriptor.path)/start.sock", type: .packet)
       try connection.descriptor.send(LaunchMessage.start)
@@ -27,14 +33,17 @@ extension ContainerRuntime {
       }
       throw .failed("cannot start container \(id.text): \(error)")
     }
-    if let refusal { throw refusal }
+    if let refusal {
+      if refusal.isOfHook { destroy(id) }
+      throw refusal.error
+    }
     try runPoststart(record, spec)
   }
 
   /// Answers the starting process until its end of the line closes: then its program runs. What it could not do is given back.
   private func serve(
     _ connection: Descriptor, _ record: ContainerRecord, _ spec: RuntimeSpec
-  ) throws(Errno) -> RuntimeError? {
+  ) throws(Errno) -> Refusal? {
     while let (message, payload, file) = try connection.receiveMessageAndFile() {
       let file = FileOrNothing(file)
       switch message {
@@ -45,7 +54,7 @@ extension ContainerRuntime {
           try agent.deliver(
             listener, processID: record.processID, state: record.stateJSON(.created, version: spec.version))
         } catch {
-          return .launch(error)
+          return Refusal(error: .launch(error))
         }
         try connection.send(.goOn)
       case .failed:
@@ -56,20 +65,32 @@ extension ContainerRuntime {
           case 127: .notFound
           default: .failed
           }
-        return .launch(LaunchError(words, kind: kind))
+        return Refusal(
+          error: .launch(LaunchError(words, kind: kind)), isOfHook: payload.first == LaunchMessage.failedHook)
       default: throw .badMessage
       }
     }
     return nil
   }
 
+  /// Runs the poststart hooks. One that fails is the container's end (runtime.md "Lifecycle", 9 and 12).
   func runPoststart(_ record: ContainerRecord, _ spec: RuntimeSpec) throws(RuntimeError) {
     if spec.hooks.poststart.isEmpty { return }
     do throws(LaunchError) {
-      try HookRunner.run(
-        spec.hooks.poststart, moment: "poststart", state: record.stateJSON(.running, version: spec.version))
+      try HookRunner.outside(bundlePath: record.bundlePath) { surroundings throws(LaunchError) in
+        try HookRunner.run(
+          spec.hooks.poststart, moment: "poststart", state: record.stateJSON(.running, version: spec.version),
+          surroundings)
+      }
     } catch {
+      if let id = try? ContainerID(record.id) { destroy(id) }
       throw .launch(error)
     }
+  }
+
+  /// Ends a container whose hook failed, and undoes what was made for it. What cannot be undone is found by `delete --force`:
+  /// the hook's failure is what is reported.
+  private func destroy(_ id: ContainerID) {
+    _ = try? delete(id, force: true)
   }
 }

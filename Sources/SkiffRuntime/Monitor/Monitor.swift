@@ -80,7 +80,7 @@ package struct Monitor {
       try runtime.runPoststart(record, made.spec)
     } catch {
       made.launcher.abort()
-      try? runtime.delete(id, force: true)
+      _ = try? runtime.delete(id, force: true)
       throw error
     }
     tellStarted(made)
@@ -122,7 +122,7 @@ package struct Monitor {
       failure = error
     }
     do throws(RuntimeError) {
-      try runtime.cleanUp(made.record, made.directory.descriptor)
+      _ = try runtime.cleanUp(made.record, made.directory.descriptor)
       if let id = try? ContainerID(settings.id) { try store.remove(id) }
     } catch {
       if failure == nil { failure = error }

@@ -26,7 +26,15 @@ package struct LaunchPlan: Sendable {
   /// The user whose home directory becomes HOME; nil where HOME is set.
   package var homeOfUserID: UInt32?
   package var filter: RuntimeSpec.Seccomp?
+  /// Links of the host that the parent moves into the container's network, by their names there.
+  package var networkDevices: [String: RuntimeSpec.NetDevice] = [:]
+  /// The network that they are moved to, where the container joins one.
+  package var networkNamespacePath: String?
+  /// CPUs for the parent itself before it makes the process, as bits in words; nil leaves them.
+  package var initialAffinity: [UInt64]?
   package var hooks = RuntimeSpec.Hooks()
+  /// Where hooks on the host run.
+  package var bundlePath = "/"
   /// What the parent does before the child exists, told for `--explain`.
   package var preparation: [ExplanationStep] = []
   /// What a person should know though the launch goes on.

@@ -54,6 +54,14 @@ extension LaunchPlanner {
     // One mount: what is meant for everything beneath is meant for it.
     fileSystem.attributes = options.set.subtracting(options.clearRecursively).union(options.setRecursively)
     fileSystem.parameters = options.fileSystemFlags.map { MountParameter(key: $0, value: nil) } + options.parameters
+    if let label = spec.linux.mountLabel, !label.isEmpty {
+      switch type {
+      // What the kernel makes has labels of the policy's own.
+      case "proc", "sysfs": break
+      case "mqueue": fileSystem.rootLabel = label
+      default: fileSystem.parameters.append(MountParameter(key: "context", value: label))
+      }
+    }
     fileSystem.refusesLinks = type == "proc" || type == "sysfs"
     fileSystem.keepsTargetLink = options.keepsTargetLink
     if type == "tmpfs" {

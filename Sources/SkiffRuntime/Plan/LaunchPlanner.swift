@@ -24,6 +24,7 @@ package struct LaunchCircumstances: Sendable {
   /// Capabilities that the caller can give away.
   package var grantable = CapabilitySet(rawValue: .max)
   package var hasCgroup = false
+  package var securityModules = SecurityModules()
   /// What a mount of type `cgroup` consists of; nil where the container has no cgroup to show.
   package var cgroupMounts: CgroupMountPlan?
 
@@ -52,11 +53,11 @@ package struct LaunchPlanner {
   {
     guard let process = spec.process else { throw LaunchError("the configuration has no process to run") }
     var planner = LaunchPlanner(spec: spec, process: process, circumstances: circumstances)
-    try planner.refuseWhatIsNotBuilt()
+    try planner.refuseWhatCannotBe()
     planner.planPlace()
     try planner.planFileSystems()
     planner.planIdentity()
-    planner.planProcess()
+    try planner.planProcess()
     return planner.plan
   }
 
@@ -64,19 +65,11 @@ package struct LaunchPlanner {
   var isInsideUserNamespace: Bool { makesUserNamespace || plan.userNamespacePath != nil }
 
   /// A protection that was asked for and cannot be given ends the launch (fail closed).
-  private func refuseWhatIsNotBuilt() throws(LaunchError) {
+  private func refuseWhatCannotBe() throws(LaunchError) {
     let linux = spec.linux
-    func refuse(_ keyPath: String, _ isAsked: Bool) throws(LaunchError) {
-      if isAsked { throw LaunchError("\(keyPath) is not supported by this version of skiff-runtime") }
+    if !(linux.mountLabel ?? "").isEmpty, !circumstances.securityModules.hasSELinux {
+      throw LaunchError("linux.mountLabel: this machine has no SELinux")
     }
-    try refuse("process.apparmorProfile", !(process.apparmorProfile ?? "").isEmpty)
-    try refuse("process.selinuxLabel", !(process.selinuxLabel ?? "").isEmpty)
-    try refuse("linux.mountLabel", !(linux.mountLabel ?? "").isEmpty)
-    try refuse("process.scheduler", process.scheduler != nil)
-    try refuse("process.ioPriority", process.ioPriority != nil)
-    try refuse("linux.intelRdt", linux.intelRdt != nil)
-    try refuse("linux.memoryPolicy", linux.memoryPolicy != nil)
-    try refuse("linux.netDevices", !linux.netDevices.isEmpty)
     if !linux.namespaces.contains(where: { $0.type == .mount }) {
       throw LaunchError("linux.namespaces: a container needs a mount namespace")
     }
@@ -97,6 +90,7 @@ package struct LaunchPlanner {
     plan.gidMappings = spec.linux.gidMappings
     plan.timeOffsets = spec.linux.timeOffsets
     plan.hooks = spec.hooks
+    plan.bundlePath = circumstances.bundlePath
 
     if circumstances.replacesStandardStreams { plan.steps.append(.takeStandardStreams) }
     // First of all: what the launch itself uses is counted in the container's cgroup, and its limits hold for every later step.
@@ -105,6 +99,12 @@ package struct LaunchPlanner {
     plan.steps.append(.startSession)
     planJoins()
     if makesUserNamespace { plan.steps.append(.awaitIDMaps) }
+    if plan.newNamespaces.contains(.network) { plan.steps.append(.switchOnLoopback) }
+    if !spec.linux.netDevices.isEmpty {
+      plan.networkDevices = spec.linux.netDevices
+      plan.networkNamespacePath = spec.linux.namespaces.first { $0.type == .network }?.path
+      plan.steps.append(.receiveNetworkDevices(spec.linux.netDevices.keys.sorted()))
+    }
     // Only as user 0 of the namespace are the files made below owned by the container's root.
     if isInsideUserNamespace { plan.steps.append(.becomeNamespaceRoot) }
     // After the cgroup was entered: what the process is in when it makes the namespace becomes its root.
@@ -157,10 +157,12 @@ package struct LaunchPlanner {
       plan.steps.append(.setRootPropagation(propagation, recursive: recursive))
     }
     if spec.root?.isReadOnly == true { plan.steps.append(.makeRootReadOnly) }
-    if let personality = spec.linux.personality {
-      plan.steps.append(.setPersonality(personality.domain == "LINUX32" ? 0x0008 : 0))
+    if circumstances.joinsNewKeyring {
+      if let label = process.selinuxLabel, !label.isEmpty {
+        plan.steps.append(.setSecurityAttribute(.selinuxKeyLabel(label)))
+      }
+      plan.steps.append(.joinSessionKeyring(.new(of: circumstances.id, inUserNamespace: isInsideUserNamespace)))
     }
-    if circumstances.joinsNewKeyring { plan.steps.append(.joinSessionKeyring("_ses.\(circumstances.id)")) }
   }
 
   static func rootPropagation(_ word: String?) -> (MountPropagation, Bool)? {
@@ -171,7 +173,7 @@ package struct LaunchPlanner {
 
   // MARK: The process
 
-  private mutating func planProcess() {
+  private mutating func planProcess() throws(LaunchError) {
     var builder = ProcessPlanner(
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
     plan.steps.append(contentsOf: builder.limits())
@@ -182,10 +184,12 @@ package struct LaunchPlanner {
       plan.steps.append(.awaitStart)
     }
     if !spec.hooks.startContainer.isEmpty { plan.steps.append(.runHooksInside(.startContainer)) }
+    plan.steps.append(contentsOf: try builder.securityAttributes(circumstances.securityModules))
     plan.filter = spec.linux.seccomp.flatMap { $0.isEmpty ? nil : $0 }
     plan.steps.append(
       contentsOf: builder.finalSteps(
-        hasFilter: plan.filter != nil, preservedDescriptors: circumstances.preservedDescriptors))
+        linux: spec.linux, resetsAffinity: true, hasFilter: plan.filter != nil,
+        preservedDescriptors: circumstances.preservedDescriptors))
     plan.warnings.append(contentsOf: builder.warnings)
   }
 }

@@ -113,10 +113,33 @@ extension LaunchStep {
         "prlimit --\(limit.type.dropFirst(7).lowercased())=\(limit.soft):\(limit.hard)")
     case .setPersonality(let personality):
       Self.tell("set the execution domain", "personality(\(personality))", "setarch linux32")
-    case .joinSessionKeyring(let name):
+    case .joinSessionKeyring(let keyring):
       Self.tell(
-        "join a session keyring of its own", "keyctl(KEYCTL_JOIN_SESSION_KEYRING, \"\(name)\")",
-        "keyctl session \(name)")
+        "join the container's session keyring", "keyctl(KEYCTL_JOIN_SESSION_KEYRING, \"\(keyring.name)\")",
+        "keyctl session \(keyring.name)")
+    case .setScheduling(let attributes):
+      Self.tell(
+        "set the scheduler",
+        "sched_setattr(policy \(attributes.policy), nice \(attributes.nice), priority \(attributes.priority))",
+        "chrt / nice command")
+    case .setDiskPriority(let kind, let level):
+      Self.tell(
+        "set the priority of disk access", "ioprio_set(class \(kind), level \(level))",
+        "ionice -c \(kind) -n \(level) command")
+    case .setMemoryPolicy(let policy):
+      Self.tell("take memory by \(policy.text)", "set_mempolicy(\(policy.text))", "numactl command")
+    case .setAffinity(_, let text):
+      Self.tell("run on the CPUs \(text)", "sched_setaffinity(\(text))", "taskset --cpu-list \(text) command")
+    case .setSecurityAttribute(let attribute):
+      Self.tell(
+        "take the label \(attribute.text)", "write(\"/proc/self/attr/\(attribute.files[0])\")",
+        "echo '\(attribute.text)' > /proc/self/attr/\(attribute.files[0])")
+    case .receiveNetworkDevices(let names):
+      Self.tell(
+        "move the network devices \(names.joined(separator: ", ")) in", "sendmsg(RTM_NEWLINK, IFLA_NET_NS_FD)",
+        "ip link set \(names.first ?? "") netns <pid>")
+    case .switchOnLoopback:
+      Self.tell("switch the loopback device on", "ioctl(SIOCSIFFLAGS, IFF_UP)", "ip link set lo up")
     case .findExecutable(let search):
       Self.tell("find the program \(search.name)", "stat(\"\(search.name)\")", "command -v \(search.name)")
     case .reportCreated: Self.tell("report that the container is created", "sendmsg(\"created\")", "#")
@@ -125,8 +148,10 @@ extension LaunchStep {
       Self.tell("set the umask", "umask(0\(String(mask, radix: 8)))", "umask \(String(mask, radix: 8))")
     case .resetSignals:
       Self.tell(
-        "reset signals and CPU affinity", "rt_sigaction(1…64, SIG_DFL), rt_sigprocmask(), sched_setaffinity()",
+        "reset signals", "rt_sigaction(1…64, SIG_DFL), rt_sigprocmask()",
         "env --default-signal --block-signal= command")
+    case .resetAffinity:
+      Self.tell("run on every CPU of the cpuset", "sched_setaffinity(every CPU)", "taskset --cpu-list 0-8191 command")
     case .setUser(let user):
       Self.tell(
         "become user \(user.userID), group \(user.groupID)",

@@ -27,6 +27,18 @@ extension LaunchStep {
       return LaunchError("cannot set the out-of-memory score to \(score): \(error)\(hint)")
     case .setSystemParameter(let name, let value):
       return LaunchError("cannot set sysctl \(name) to \(value): \(error)")
+    case .setScheduling:
+      let hint = error == .notPermitted ? " (is there time for it in the control group, and CAP_SYS_NICE?)" : ""
+      return LaunchError("process.scheduler: cannot set the scheduler: \(error)\(hint)")
+    case .setDiskPriority:
+      return LaunchError("process.ioPriority: cannot set the priority of disk access: \(error)")
+    case .setMemoryPolicy(let policy):
+      let hint = error == .invalidArgument ? " (does the machine have those nodes?)" : ""
+      return LaunchError("linux.memoryPolicy: cannot take memory by \(policy.text): \(error)\(hint)")
+    case .setAffinity(_, let text):
+      return LaunchError("process.execCPUAffinity: cannot run on the CPUs \(text): \(error)")
+    case .setSecurityAttribute(let attribute):
+      return LaunchError("cannot take the label \(attribute.text): \(error) (is it loaded in the kernel?)")
     case .installFilter:
       let hint = error == .accessDenied ? " (without no_new_privs it needs CAP_SYS_ADMIN)" : ""
       return LaunchError("cannot load the seccomp filter: \(error)\(hint)")

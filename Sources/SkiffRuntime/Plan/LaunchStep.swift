@@ -44,7 +44,14 @@ package enum LaunchStep: Equatable, Sendable {
   case setOOMScore(Int32)
   case setResourceLimit(RuntimeSpec.ResourceLimit, number: Int32)
   case setPersonality(UInt32)
-  case joinSessionKeyring(String)
+  case setScheduling(SchedulingAttributes)
+  case setDiskPriority(class: UInt32, level: UInt32)
+  case setMemoryPolicy(MemoryPolicyPlan)
+  case setAffinity([UInt64], text: String)
+  case joinSessionKeyring(KeyringPlan)
+  case setSecurityAttribute(SecurityAttribute)
+  case receiveNetworkDevices([String])
+  case switchOnLoopback
 
   // Waiting for others.
   case findExecutable(ExecutableSearch)
@@ -54,6 +61,7 @@ package enum LaunchStep: Equatable, Sendable {
   // What it may do, last of all.
   case setUmask(UInt32)
   case resetSignals
+  case resetAffinity
   case setUser(UserPlan)
   case dropBoundingSet([Int])
   case setCapabilities(CapabilityPlan)
@@ -80,6 +88,8 @@ package struct FileSystemMount: Equatable, Sendable {
   package var keepsTargetLink = false
   /// What the target holds is copied into the new file system first.
   package var copiesUp = false
+  /// For SELinux, where the file system takes the label of its root alone.
+  package var rootLabel: String?
   /// The new root directory has the mode of the one that it covers.
   package var takesModeOfPlace = false
 
@@ -158,6 +168,18 @@ package struct ExecutableSearch: Equatable, Sendable {
   package init(name: String, searchPath: [String]) {
     self.name = name
     self.searchPath = searchPath
+  }
+}
+
+/// The session keyring of a container: its first process makes it, later ones join it.
+package struct KeyringPlan: Equatable, Sendable {
+  package var name: String
+  /// Of a keyring that is made: who may do what, so that later processes find it; nil when one is only joined.
+  package var permissions: UInt32?
+
+  package init(name: String, permissions: UInt32? = nil) {
+    self.name = name
+    self.permissions = permissions
   }
 }
 

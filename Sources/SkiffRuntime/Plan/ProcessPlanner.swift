@@ -22,6 +22,24 @@ struct ProcessPlanner {
     "RLIMIT_SIGPENDING": 11, "RLIMIT_MSGQUEUE": 12, "RLIMIT_NICE": 13, "RLIMIT_RTPRIO": 14, "RLIMIT_RTTIME": 15,
   ]
 
+  /// Labels and profiles that the program starts under. One that this machine cannot give ends the launch.
+  func securityAttributes(_ modules: SecurityModules) throws(LaunchError) -> [LaunchStep] {
+    var steps: [LaunchStep] = []
+    if let profile = process.apparmorProfile, !profile.isEmpty {
+      guard modules.hasAppArmor else {
+        throw LaunchError("process.apparmorProfile (\(profile)): this machine has no AppArmor")
+      }
+      steps.append(.setSecurityAttribute(.appArmorProfile(profile)))
+    }
+    if let label = process.selinuxLabel, !label.isEmpty {
+      guard modules.hasSELinux else {
+        throw LaunchError("process.selinuxLabel (\(label)): this machine has no SELinux")
+      }
+      steps.append(.setSecurityAttribute(.selinuxLabel(label)))
+    }
+    return steps
+  }
+
   /// Resource limits; names were checked with the spec.
   func limits() -> [LaunchStep] {
     process.rlimits.compactMap { limit in
@@ -48,9 +66,14 @@ struct ProcessPlanner {
   }
 
   /// From a process that may do everything to one that may do what was asked, and then the program.
-  mutating func finalSteps(hasFilter: Bool, preservedDescriptors: UInt32) -> [LaunchStep] {
+  mutating func finalSteps(
+    linux: RuntimeSpec.Linux, resetsAffinity: Bool, hasFilter: Bool, preservedDescriptors: UInt32
+  ) -> [LaunchStep] {
     let capabilities = plannedCapabilities()
     var steps: [LaunchStep] = [.resetSignals]
+    if resetsAffinity { steps.append(.resetAffinity) }
+    // While the capabilities for it are there; after the affinity, which a thread with deadlines may not change any more.
+    steps.append(contentsOf: schedulingSteps(linux))
     // The launch itself ran without a mask; a program expects the usual one.
     steps.append(.setUmask(process.user.umask ?? 0o022))
     // With root's rights, as docker and runc do; the step tries again as the user where root is refused.

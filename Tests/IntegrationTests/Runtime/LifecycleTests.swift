@@ -221,6 +221,26 @@ extension Integration {
         #expect(features.mountOptions.texts.contains("rro"))
         #expect(Set(features.linux.namespaces.texts).isSuperset(of: ["pid", "user", "cgroup"]))
         #expect(features.linux.seccomp.enabled.isTrue)
+        #expect(features.linux.seccomp.actions.texts.contains("SCMP_ACT_NOTIFY"))
+        #expect(features.linux.seccomp.operators.texts.count == 7)
+        #expect(features.linux.seccomp.archs.texts.contains("SCMP_ARCH_RISCV64"))
+        #expect(features.linux.seccomp.supportedFlags.texts.contains("SECCOMP_FILTER_FLAG_LOG"))
+
+        if Programs.isOurRuntime {
+          #expect(features.ociVersionMax.text == "1.3.0")
+          #expect(
+            features.linux.keys == [
+              "apparmor", "capabilities", "cgroup", "intelRdt", "memoryPolicy", "mountExtensions", "namespaces",
+              "netDevices", "seccomp", "selinux",
+            ])
+          #expect(features.linux.namespaces.texts.count == 8)
+          #expect(features.linux.capabilities.texts.count == 41)
+          #expect(features.linux.memoryPolicy.modes.texts.contains("MPOL_INTERLEAVE"))
+          #expect(features.linux.intelRdt.monitoring.isTrue && features.linux.netDevices.enabled.isTrue)
+          #expect(features.linux.mountExtensions.idmap.enabled.isTrue)
+          #expect(!features.potentiallyUnsafeConfigAnnotations.isMissing)
+          #expect(features.mountOptions.texts.contains("tmpcopyup"))
+        }
 
         let version = try run([Programs.runtime, "--version"]).expecting(0)
         #expect(version.output.contains("spec:"))
@@ -243,6 +263,21 @@ extension Integration {
         #expect(line.level.text == "error")
         #expect(line.msg.text.contains("no such file or directory"))
         #expect(line.time.text.contains("T"))
+      }
+    }
+
+    @Test func `a container in a user namespace without the host's root is created and started`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.enterUserNamespace()
+        try bundle.setArguments(["/bin/probe", "create", "/tmp/ran", "x"])
+        try bundle.create()
+
+        try bundle.runtime(["start", bundle.id], seconds: 20).expecting(0)
+
+        try bundle.await("stopped")
+        #expect(harbour.exists("\(bundle.name)/rootfs/tmp/ran"))
+        try bundle.delete()
       }
     }
 

@@ -50,24 +50,6 @@ extension Integration {
       }
     }
 
-    @Test(arguments: [
-      ("process.apparmorProfile", #"{"process":{"apparmorProfile":"harbour"}}"#),
-      ("process.selinuxLabel", #"{"process":{"selinuxLabel":"a:b:c:d"}}"#),
-      ("linux.mountLabel", #"{"linux":{"mountLabel":"a:b:c:d"}}"#),
-      ("linux.intelRdt", #"{"linux":{"intelRdt":{"closID":"x"}}}"#),
-    ])
-    func `a protection that this machine or version does not have is refused by its name`(path: String, patch: String)
-      throws
-    {
-      try inHarbour { harbour in
-        let outcome = try Bundle(harbour, patch).run(["/bin/probe", "see"])
-
-        #expect(outcome.code == 1)
-        #expect(outcome.output == "")
-        #expect(outcome.errors.contains(path), "\(outcome.errors)")
-      }
-    }
-
     @Test func `a limit without its controller is refused by its name`() throws {
       guard !FileManager.default.fileExists(atPath: "/sys/fs/cgroup/net_cls") else { return }
       try inHarbour { harbour in

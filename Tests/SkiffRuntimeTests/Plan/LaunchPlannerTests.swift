@@ -167,13 +167,15 @@ import Testing
     }
   }
 
-  @Test func `a joining process takes the container's filter and none of its mounts`() {
+  @Test func `a joining process takes the container's filter and none of its mounts`() throws {
     var process = RuntimeSpec.Process()
     process.arguments = ["/bin/sh"]
     var around = ExecCircumstances(namespaces: [.pid, .mount, .network], initProcessID: 42)
-    around.filter = RuntimeSpec.Seccomp()
+    var filter = RuntimeSpec.Seccomp()
+    filter.defaultAction = "SCMP_ACT_ALLOW"
+    around.linux.seccomp = filter
 
-    let plan = LaunchPlanner.planExec(process, around)
+    let plan = try LaunchPlanner.planExec(process, around)
 
     #expect(plan.namespacesForChildren.map(\.path) == ["/proc/42/ns/pid"])
     #expect(plan.steps.contains(.enterNamespacesOfInit([.mount, .network])))

@@ -31,28 +31,28 @@ extension SpecValidator {
   private mutating func checkNamespaces(_ namespaces: [RuntimeSpec.Namespace]) {
     var seen: Set<RuntimeSpec.NamespaceType> = []
     for (index, namespace) in namespaces.enumerated() {
-      let here = "linux.namespaces[\(index)]"
-      require(seen.insert(namespace.type).inserted, "\(here).type", "duplicated ns \(namespace.type.rawValue)")
-      if let path = namespace.path { requireAbsolute(path, "\(here).path") }
+      func here() -> String { "linux.namespaces[\(index)]" }
+      require(seen.insert(namespace.type).inserted, "\(here()).type", "duplicated ns \(namespace.type.rawValue)")
+      if let path = namespace.path { requireAbsolute(path, "\(here()).path") }
     }
   }
 
-  mutating func checkMappings(_ mappings: [RuntimeSpec.IDMapping], at keyPath: String) {
-    require(mappings.count <= Self.mappingLimit, keyPath, "more than \(Self.mappingLimit) ranges")
+  mutating func checkMappings(_ mappings: [RuntimeSpec.IDMapping], at keyPath: @autoclosure () -> String) {
+    require(mappings.count <= Self.mappingLimit, keyPath(), "more than \(Self.mappingLimit) ranges")
     guard mappings.count <= Self.mappingLimit else { return }
     for (index, mapping) in mappings.enumerated() {
-      let here = "\(keyPath)[\(index)]"
-      require(mapping.size > 0, "\(here).size", "must be more than 0")
+      func here() -> String { "\(keyPath())[\(index)]" }
+      require(mapping.size > 0, "\(here()).size", "must be more than 0")
       // The last id is 0xFFFFFFFE, so that a range may end at 0xFFFFFFFF at most, itself not counted.
       let inside = UInt64(mapping.containerID) + UInt64(mapping.size)
       let outside = UInt64(mapping.hostID) + UInt64(mapping.size)
-      require(max(inside, outside) <= UInt64(UInt32.max), here, "goes beyond the highest id")
+      require(max(inside, outside) <= UInt64(UInt32.max), here(), "goes beyond the highest id")
       for (other, earlier) in mappings[..<index].enumerated() {
         if overlaps(mapping.containerID, mapping.size, earlier.containerID, earlier.size) {
-          refuse("\(here).containerID", "overlaps with range \(other)")
+          refuse("\(here()).containerID", "overlaps with range \(other)")
         }
         if overlaps(mapping.hostID, mapping.size, earlier.hostID, earlier.size) {
-          refuse("\(here).hostID", "overlaps with range \(other)")
+          refuse("\(here()).hostID", "overlaps with range \(other)")
         }
       }
     }
@@ -64,36 +64,37 @@ extension SpecValidator {
 
   private mutating func checkTimeOffsets(_ offsets: [String: RuntimeSpec.TimeOffset]) {
     for (clock, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-      let here = SpecKeyPath.joined("linux.timeOffsets", clock)
-      require(clock == "monotonic" || clock == "boottime", here, "the clock is neither monotonic nor boottime")
-      require(offset.nanoseconds < 1_000_000_000, "\(here).nanosecs", "must be below 1000000000")
+      func here() -> String { SpecKeyPath.joined("linux.timeOffsets", clock) }
+      require(clock == "monotonic" || clock == "boottime", here(), "the clock is neither monotonic nor boottime")
+      require(offset.nanoseconds < 1_000_000_000, "\(here()).nanosecs", "must be below 1000000000")
     }
   }
 
   private mutating func checkDevices(_ devices: [RuntimeSpec.Device]) {
     for (index, device) in devices.enumerated() {
-      let here = "linux.devices[\(index)]"
-      requireAbsolute(device.path, "\(here).path")
+      func here() -> String { "linux.devices[\(index)]" }
+      requireAbsolute(device.path, "\(here()).path")
       switch device.type {
       case "c", "u", "b":
-        require((0...0xFFF).contains(device.major), "\(here).major", "must be between 0 and 4095")
-        require((0...0xFFFFF).contains(device.minor), "\(here).minor", "must be between 0 and 1048575")
+        require((0...0xFFF).contains(device.major), "\(here()).major", "must be between 0 and 4095")
+        require((0...0xFFFFF).contains(device.minor), "\(here()).minor", "must be between 0 and 1048575")
       case "p": break
-      default: refuse("\(here).type", "invalid device type: \(SpecKeyPath.quoted(device.type))")
+      default: refuse("\(here()).type", "invalid device type: \(SpecKeyPath.quoted(device.type))")
       }
-      require(device.userID != .max, "\(here).uid", "4294967295 is not an id")
-      require(device.groupID != .max, "\(here).gid", "4294967295 is not an id")
+      require(device.userID != .max, "\(here()).uid", "4294967295 is not an id")
+      require(device.groupID != .max, "\(here()).gid", "4294967295 is not an id")
     }
   }
 
   private mutating func checkNetDevices(_ devices: [String: RuntimeSpec.NetDevice]) {
     var names: Set<String> = []
     for (hostName, device) in devices.sorted(by: { $0.key < $1.key }) {
-      let here = SpecKeyPath.joined("linux.netDevices", hostName)
-      require(Self.isInterfaceName(hostName), here, "invalid network device name \(SpecKeyPath.quoted(hostName))")
+      func here() -> String { SpecKeyPath.joined("linux.netDevices", hostName) }
+      require(Self.isInterfaceName(hostName), here(), "invalid network device name \(SpecKeyPath.quoted(hostName))")
       let inside = device.name ?? hostName
-      require(Self.isInterfaceName(inside), "\(here).name", "invalid network device name \(SpecKeyPath.quoted(inside))")
-      require(names.insert(inside).inserted, "\(here).name", "two network devices would be named \(inside)")
+      require(
+        Self.isInterfaceName(inside), "\(here()).name", "invalid network device name \(SpecKeyPath.quoted(inside))")
+      require(names.insert(inside).inserted, "\(here()).name", "two network devices would be named \(inside)")
     }
   }
 
@@ -105,9 +106,11 @@ extension SpecValidator {
 
   private mutating func check(_ rdt: RuntimeSpec.IntelRdt) {
     if let identifier = rdt.closID {
+      // A slash alone is the class that every process is in without a word.
       let isName =
-        !identifier.isEmpty && identifier != "." && identifier != ".."
-        && !identifier.utf8.contains(UInt8(ascii: "/")) && !identifier.utf8.contains(0x0A)
+        identifier.isEmpty || identifier == "/"
+        || identifier != "." && identifier != ".."
+          && !identifier.utf8.contains(UInt8(ascii: "/")) && !identifier.utf8.contains(0x0A)
       require(isName, "linux.intelRdt.closID", "invalid intelRdt.closID \(SpecKeyPath.quoted(identifier))")
     }
     for (index, line) in rdt.schemata.enumerated() {
@@ -125,6 +128,9 @@ extension SpecValidator {
     requireCPUList(policy.nodes, "linux.memoryPolicy.nodes")
     let takesNoNodes = policy.mode == "MPOL_DEFAULT" || policy.mode == "MPOL_LOCAL"
     require(!takesNoNodes || policy.nodes.isEmpty, "linux.memoryPolicy.nodes", "\(policy.mode) takes no nodes")
+    require(
+      takesNoNodes || policy.mode == "MPOL_PREFERRED" || !policy.nodes.isEmpty, "linux.memoryPolicy.nodes",
+      "\(policy.mode) needs at least one node")
   }
 }
 
@@ -160,6 +166,10 @@ extension SpecValidator {
     require(
       has(.time) || linux.timeOffsets.isEmpty, "linux.timeOffsets",
       "time namespace offsets specified, but time namespace isn't enabled in the config")
+    let joinsTime = linux.namespaces.contains { $0.type == .time && $0.path != nil }
+    require(
+      !joinsTime || linux.timeOffsets.isEmpty, "linux.timeOffsets",
+      "time namespace enabled, but both namespace path and time offsets specified -- you may only provide one")
     require(
       has(.network) || linux.netDevices.isEmpty, "linux.netDevices",
       "unable to move network devices without a private NET namespace")

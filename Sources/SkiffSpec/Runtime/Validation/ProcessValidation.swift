@@ -2,8 +2,8 @@ extension SpecValidator {
   /// Supplementary groups that a process may have (NGROUPS_MAX).
   private static let groupLimit = 65536
 
-  mutating func check(_ process: RuntimeSpec.Process, at keyPath: String) {
-    func path(_ member: String) -> String { keyPath.isEmpty ? member : "\(keyPath).\(member)" }
+  mutating func check(_ process: RuntimeSpec.Process, at keyPath: @autoclosure () -> String) {
+    func path(_ member: String) -> String { keyPath().isEmpty ? member : "\(keyPath()).\(member)" }
 
     require(!process.arguments.isEmpty, path("args"), "args must not be empty")
     if let first = process.arguments.first {
@@ -27,63 +27,65 @@ extension SpecValidator {
     requireCPUList(process.execCPUAffinity?.final, path("execCPUAffinity.final"))
   }
 
-  private mutating func checkUser(_ user: RuntimeSpec.User, at keyPath: String) {
+  private mutating func checkUser(_ user: RuntimeSpec.User, at keyPath: @autoclosure () -> String) {
     // The kernel takes the highest number, -1, for "leave it as it is".
     let reserved = "4294967295 is not an id"
-    require(user.userID != .max, "\(keyPath).uid", reserved)
-    require(user.groupID != .max, "\(keyPath).gid", reserved)
+    require(user.userID != .max, "\(keyPath()).uid", reserved)
+    require(user.groupID != .max, "\(keyPath()).gid", reserved)
     for (index, group) in user.additionalGroupIDs.enumerated() {
-      require(group != .max, "\(keyPath).additionalGids[\(index)]", reserved)
+      require(group != .max, "\(keyPath()).additionalGids[\(index)]", reserved)
     }
     require(
-      user.additionalGroupIDs.count <= Self.groupLimit, "\(keyPath).additionalGids",
+      user.additionalGroupIDs.count <= Self.groupLimit, "\(keyPath()).additionalGids",
       "more than \(Self.groupLimit) groups")
     if let umask = user.umask {
-      require(umask <= 0o777, "\(keyPath).umask", "must be between 0 and 511 (0777)")
+      require(umask <= 0o777, "\(keyPath()).umask", "must be between 0 and 511 (0777)")
     }
   }
 
-  private mutating func check(_ capabilities: RuntimeSpec.Capabilities, at keyPath: String) {
+  private mutating func check(_ capabilities: RuntimeSpec.Capabilities, at keyPath: @autoclosure () -> String) {
     for (set, name) in [
       (capabilities.bounding, "bounding"), (capabilities.effective, "effective"),
       (capabilities.inheritable, "inheritable"), (capabilities.permitted, "permitted"),
       (capabilities.ambient, "ambient"),
     ] {
-      requireKnown(set, among: RuntimeSpec.Capabilities.knownNames, "\(keyPath).\(name)") { "unknown capability \($0)" }
+      requireKnown(set, among: RuntimeSpec.Capabilities.knownNames, "\(keyPath()).\(name)") {
+        "unknown capability \($0)"
+      }
     }
   }
 
-  private mutating func check(_ limits: [RuntimeSpec.ResourceLimit], at keyPath: String) {
+  private mutating func check(_ limits: [RuntimeSpec.ResourceLimit], at keyPath: @autoclosure () -> String) {
     var seen: Set<String> = []
     for (index, limit) in limits.enumerated() {
-      let here = "\(keyPath)[\(index)]"
+      func here() -> String { "\(keyPath())[\(index)]" }
       if !RuntimeSpec.ResourceLimit.knownTypes.contains(limit.type) {
-        refuse("\(here).type", "invalid rlimit type: \(SpecKeyPath.quoted(limit.type))")
+        refuse("\(here()).type", "invalid rlimit type: \(SpecKeyPath.quoted(limit.type))")
       } else if !seen.insert(limit.type).inserted {
-        refuse("\(here).type", "duplicated rlimit: \(limit.type)")
+        refuse("\(here()).type", "duplicated rlimit: \(limit.type)")
       }
-      require(limit.soft <= limit.hard, "\(here).soft", "the soft limit is above the hard limit")
+      require(limit.soft <= limit.hard, "\(here()).soft", "the soft limit is above the hard limit")
     }
   }
 
-  private mutating func check(_ scheduler: RuntimeSpec.Scheduler, at keyPath: String) {
+  private mutating func check(_ scheduler: RuntimeSpec.Scheduler, at keyPath: @autoclosure () -> String) {
     let policy = scheduler.policy
     require(
-      RuntimeSpec.Scheduler.knownPolicies.contains(policy), "\(keyPath).policy",
+      RuntimeSpec.Scheduler.knownPolicies.contains(policy), "\(keyPath()).policy",
       "invalid scheduler policy: \(SpecKeyPath.quoted(policy))")
-    requireKnown(scheduler.flags, among: RuntimeSpec.Scheduler.knownFlags, "\(keyPath).flags") {
+    requireKnown(scheduler.flags, among: RuntimeSpec.Scheduler.knownFlags, "\(keyPath()).flags") {
       "invalid scheduler flag: \($0)"
     }
     if let nice = scheduler.nice, nice != 0 {
-      require((-20...19).contains(nice), "\(keyPath).nice", "invalid scheduler.nice: \(nice)")
+      require((-20...19).contains(nice), "\(keyPath()).nice", "invalid scheduler.nice: \(nice)")
       require(
-        policy == "SCHED_OTHER" || policy == "SCHED_BATCH", "\(keyPath).nice",
+        policy == "SCHED_OTHER" || policy == "SCHED_BATCH", "\(keyPath()).nice",
         "scheduler.nice can only be specified for SCHED_OTHER or SCHED_BATCH policy")
     }
     if let priority = scheduler.priority, priority != 0 {
-      require((1...99).contains(priority), "\(keyPath).priority", "must be between 1 and 99")
+      require((1...99).contains(priority), "\(keyPath()).priority", "must be between 1 and 99")
       require(
-        policy == "SCHED_FIFO" || policy == "SCHED_RR", "\(keyPath).priority",
+        policy == "SCHED_FIFO" || policy == "SCHED_RR", "\(keyPath()).priority",
         "scheduler.priority can only be specified for SCHED_FIFO or SCHED_RR policy")
     }
     let times = [scheduler.runtime, scheduler.deadline, scheduler.period].map { $0 ?? 0 }
@@ -91,21 +93,21 @@ extension SpecValidator {
       // sched_setattr(2): runtime <= deadline <= period, where no period means the deadline.
       let period = times[2] == 0 ? times[1] : times[2]
       require(
-        times[0] > 0 && times[0] <= times[1] && times[1] <= period, keyPath,
+        times[0] > 0 && times[0] <= times[1] && times[1] <= period, keyPath(),
         "SCHED_DEADLINE needs 0 < runtime <= deadline <= period")
     } else {
       require(
-        times.allSatisfy { $0 == 0 }, keyPath,
+        times.allSatisfy { $0 == 0 }, keyPath(),
         "scheduler runtime/deadline/period can only be specified for SCHED_DEADLINE policy")
     }
   }
 
-  private mutating func check(_ priority: RuntimeSpec.IOPriority, at keyPath: String) {
+  private mutating func check(_ priority: RuntimeSpec.IOPriority, at keyPath: @autoclosure () -> String) {
     require(
-      RuntimeSpec.IOPriority.knownClasses.contains(priority.class), "\(keyPath).class",
+      RuntimeSpec.IOPriority.knownClasses.contains(priority.class), "\(keyPath()).class",
       "invalid ioPriority.Class: \(SpecKeyPath.quoted(priority.class))")
     require(
-      (0...7).contains(priority.priority), "\(keyPath).priority",
+      (0...7).contains(priority.priority), "\(keyPath()).priority",
       "invalid ioPriority.Priority: \(priority.priority)")
   }
 }

@@ -1,33 +1,34 @@
 /// Collects what makes no sense in a configuration, or could not be done as it asks.
 ///
+/// Key paths are only written where something is wrong: of a good configuration, writing them was nine tenths of the work.
 /// Words are runc's where it has some, because engines and people know them.
 struct SpecValidator {
   private(set) var problems: [SpecProblem] = []
 
-  mutating func refuse(_ keyPath: String, _ message: String) {
-    problems.append(SpecProblem(keyPath, message))
+  mutating func refuse(_ keyPath: @autoclosure () -> String, _ message: String) {
+    problems.append(SpecProblem(keyPath(), message))
   }
 
-  mutating func require(_ condition: Bool, _ keyPath: String, _ message: @autoclosure () -> String) {
-    if !condition { refuse(keyPath, message()) }
+  mutating func require(_ condition: Bool, _ keyPath: @autoclosure () -> String, _ message: @autoclosure () -> String) {
+    if !condition { refuse(keyPath(), message()) }
   }
 
-  mutating func requireAbsolute(_ path: String, _ keyPath: String) {
-    require(path.utf8.first == UInt8(ascii: "/"), keyPath, "\(SpecKeyPath.quoted(path)) is not an absolute path")
+  mutating func requireAbsolute(_ path: String, _ keyPath: @autoclosure () -> String) {
+    require(path.utf8.first == UInt8(ascii: "/"), keyPath(), "\(SpecKeyPath.quoted(path)) is not an absolute path")
   }
 
   /// Words that must be known and may stand only once, unless `repeats`.
   mutating func requireKnown(
-    _ words: [String], among known: [String], _ keyPath: String, _ message: (String) -> String
+    _ words: [String], among known: [String], _ keyPath: @autoclosure () -> String, _ message: (String) -> String
   ) {
     for (index, word) in words.enumerated() where !known.contains(word) {
-      refuse("\(keyPath)[\(index)]", message(SpecKeyPath.quoted(word)))
+      refuse("\(keyPath())[\(index)]", message(SpecKeyPath.quoted(word)))
     }
   }
 
-  mutating func requireCPUList(_ list: String?, _ keyPath: String) {
+  mutating func requireCPUList(_ list: String?, _ keyPath: @autoclosure () -> String) {
     guard let list, !list.isEmpty, !Self.isNumberList(list) else { return }
-    refuse(keyPath, "\(SpecKeyPath.quoted(list)) is not a list such as 0-3,7")
+    refuse(keyPath(), "\(SpecKeyPath.quoted(list)) is not a list such as 0-3,7")
   }
 
   /// A list of numbers and ranges as the kernel writes them: `0-3,7`.
@@ -137,44 +138,44 @@ extension SpecValidator {
     check(hooks.poststop, at: "hooks.poststop")
   }
 
-  private mutating func check(_ hooks: [RuntimeSpec.Hook], at keyPath: String) {
+  private mutating func check(_ hooks: [RuntimeSpec.Hook], at keyPath: @autoclosure () -> String) {
     for (index, hook) in hooks.enumerated() {
-      let here = "\(keyPath)[\(index)]"
-      requireAbsolute(hook.path, "\(here).path")
-      checkEnvironment(hook.environment, at: "\(here).env")
+      func here() -> String { "\(keyPath())[\(index)]" }
+      requireAbsolute(hook.path, "\(here()).path")
+      checkEnvironment(hook.environment, at: "\(here()).env")
       if let timeout = hook.timeoutSeconds {
-        require(timeout > 0, "\(here).timeout", "must be more than 0 seconds")
+        require(timeout > 0, "\(here()).timeout", "must be more than 0 seconds")
       }
     }
   }
 
-  mutating func checkEnvironment(_ environment: [String], at keyPath: String) {
+  mutating func checkEnvironment(_ environment: [String], at keyPath: @autoclosure () -> String) {
     for (index, entry) in environment.enumerated() {
       let name = entry.utf8.prefix { $0 != UInt8(ascii: "=") }
       require(
-        name.count < entry.utf8.count, "\(keyPath)[\(index)]", "invalid environment variable: missing '='")
+        name.count < entry.utf8.count, "\(keyPath())[\(index)]", "invalid environment variable: missing '='")
       require(
-        name.count > 0 || entry.isEmpty, "\(keyPath)[\(index)]",
+        name.count > 0 || entry.isEmpty, "\(keyPath())[\(index)]",
         "invalid environment variable: name cannot be empty")
     }
   }
 
   mutating func checkMounts(_ mounts: [RuntimeSpec.Mount], of spec: RuntimeSpec) {
     for (index, mount) in mounts.enumerated() {
-      let here = "mounts[\(index)]"
-      require(!mount.destination.isEmpty, "\(here).destination", "must be set")
-      checkMappings(mount.uidMappings, at: "\(here).uidMappings")
-      checkMappings(mount.gidMappings, at: "\(here).gidMappings")
+      func here() -> String { "mounts[\(index)]" }
+      require(!mount.destination.isEmpty, "\(here()).destination", "must be set")
+      checkMappings(mount.uidMappings, at: "\(here()).uidMappings")
+      checkMappings(mount.gidMappings, at: "\(here()).gidMappings")
       let maps = !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty
       require(
-        mount.uidMappings.isEmpty == mount.gidMappings.isEmpty, here,
+        mount.uidMappings.isEmpty == mount.gidMappings.isEmpty, here(),
         "an id-mapped mount needs both uidMappings and gidMappings")
       let isBind = mount.type == "bind" || mount.options.contains("bind") || mount.options.contains("rbind")
       let wantsMap = maps || mount.options.contains("idmap") || mount.options.contains("ridmap")
-      require(!wantsMap || isBind, here, "only a bind mount can be id-mapped")
+      require(!wantsMap || isBind, here(), "only a bind mount can be id-mapped")
       let hasUserMap = spec.linux.namespaces.contains { $0.type == .user }
       require(
-        !wantsMap || maps || hasUserMap, here,
+        !wantsMap || maps || hasUserMap, here(),
         "an id-mapped mount without mappings of its own needs a user namespace")
     }
   }

@@ -10,30 +10,30 @@ extension SpecValidator {
     _ settings: [String: String], hostname: String?, has: (RuntimeSpec.NamespaceType) -> Bool
   ) {
     for (written, value) in settings.sorted(by: { $0.key < $1.key }) {
-      let here = SpecKeyPath.joined("linux.sysctl", written)
-      let quoted = SpecKeyPath.quoted(written)
+      func here() -> String { SpecKeyPath.joined("linux.sysctl", written) }
+      func quoted() -> String { SpecKeyPath.quoted(written) }
       // CVE-2022-0811: a value that carried another setting behind a separator.
       let isClean = value.utf8.allSatisfy { ($0 >= 0x20 || $0 == 0x09) && $0 != 0x7F }
-      require(isClean, here, "the value must be one line without control characters")
+      require(isClean, here(), "the value must be one line without control characters")
       guard let name = Self.dottedName(written) else {
-        refuse(here, "invalid sysctl name \(quoted)")
+        refuse(here(), "invalid sysctl name \(quoted())")
         continue
       }
       if Self.ipcNames.contains(name) || name.hasPrefix("fs.mqueue.") {
-        require(has(.ipc), here, "sysctl \(quoted) is not allowed in the hosts ipc namespace")
+        require(has(.ipc), here(), "sysctl \(quoted()) is not allowed in the hosts ipc namespace")
       } else if name.hasPrefix("net.") {
-        require(has(.network), here, "sysctl \(quoted) not allowed in host network namespace")
+        require(has(.network), here(), "sysctl \(quoted()) not allowed in host network namespace")
       } else if name == "kernel.domainname" {
-        require(has(.uts), here, "sysctl \(quoted) is not allowed in the hosts uts namespace")
+        require(has(.uts), here(), "sysctl \(quoted()) is not allowed in the hosts uts namespace")
       } else if name == "kernel.hostname" {
-        require(has(.uts), here, "sysctl \(quoted) is not allowed in the hosts uts namespace")
+        require(has(.uts), here(), "sysctl \(quoted()) is not allowed in the hosts uts namespace")
         require(
-          (hostname ?? "").isEmpty, here,
-          "sysctl \(quoted) is not allowed as it conflicts with the OCI \"hostname\" field")
+          (hostname ?? "").isEmpty, here(),
+          "sysctl \(quoted()) is not allowed as it conflicts with the OCI \"hostname\" field")
       } else if name.hasPrefix("user.") {
-        require(has(.user), here, "sysctl \(quoted) is not allowed in the hosts user namespace")
+        require(has(.user), here(), "sysctl \(quoted()) is not allowed in the hosts user namespace")
       } else {
-        refuse(here, "sysctl \(quoted) is not in a separate kernel namespace")
+        refuse(here(), "sysctl \(quoted()) is not in a separate kernel namespace")
       }
     }
   }

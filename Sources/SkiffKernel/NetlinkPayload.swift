@@ -127,14 +127,14 @@ package struct NetlinkAttributes: Sequence, Sendable {
 
 extension ArraySlice<UInt8> {
   /// Two bytes in the machine's order, `offset` after the start; nil outside.
-  func netlinkUInt16(at offset: Int) -> UInt16? {
+  package func netlinkUInt16(at offset: Int) -> UInt16? {
     let rest = dropFirst(offset)
     guard let low = rest.first, let high = rest.dropFirst().first else { return nil }
     return UInt16(low) | UInt16(high) << 8
   }
 
   /// Four bytes in the machine's order, `offset` after the start; nil outside.
-  func netlinkUInt32(at offset: Int) -> UInt32? {
+  package func netlinkUInt32(at offset: Int) -> UInt32? {
     guard let low = netlinkUInt16(at: offset), let high = netlinkUInt16(at: offset + 2) else { return nil }
     return UInt32(low) | UInt32(high) << 16
   }
