@@ -10,8 +10,8 @@ enum Features {
       "hooks": ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
       "mountOptions": JSONValue(MountOptions.known), "linux": linux,
       "annotations": ["io.skiff.version": .string(Version.text)],
-      // Nothing in a configuration's annotations changes what this runtime does.
-      "potentiallyUnsafeConfigAnnotations": [],
+      // These steer systemd and criu; nothing else in a configuration's annotations changes what this runtime does.
+      "potentiallyUnsafeConfigAnnotations": ["org.criu.config", "org.systemd.property."],
     ]
     return document.serialized(pretty: true)
   }
@@ -20,7 +20,7 @@ enum Features {
     [
       "namespaces": JSONValue(RuntimeSpec.NamespaceType.allCases.map(\.rawValue).sorted()),
       "capabilities": JSONValue(CapabilityNames.all),
-      "cgroup": ["v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true],
+      "cgroup": ["v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true],
       "seccomp": seccomp,
       // Whether the runtime can; a machine without the module is told when a container asks for it.
       "apparmor": ["enabled": true], "selinux": ["enabled": true],

@@ -38,7 +38,7 @@ extension ContainerRuntime {
     guard response.succeeded else { throw directories.failure(request.isPreDump ? "PRE_DUMP" : "DUMP", response) }
     try criu.finish()
     if request.isPreDump || request.flags.leavesRunning { return }
-    try cleanUp(record, directory.descriptor)
+    for warning in try cleanUp(record, directory.descriptor) { warn(warning) }
     try store.remove(request.id)
   }
 

@@ -58,7 +58,7 @@ extension ContainerMaker {
       return try restore(request, spec, directories, directory.descriptor, &record)
     } catch {
       unmountRoot(directory.descriptor)
-      undo(record)
+      undo(record, spec)
       throw error
     }
   }
@@ -247,8 +247,10 @@ extension ContainerMaker {
     known.processID = processID ?? 0
     let state = known.stateJSON(.creating, version: spec.version)
     do throws(LaunchError) {
-      try HookRunner.run(spec.hooks.prestart, moment: "prestart", state: state)
-      try HookRunner.run(spec.hooks.createRuntime, moment: "createRuntime", state: state)
+      try HookRunner.outside(bundlePath: record.bundlePath) { surroundings throws(LaunchError) in
+        try HookRunner.run(spec.hooks.prestart, moment: "prestart", state: state, surroundings)
+        try HookRunner.run(spec.hooks.createRuntime, moment: "createRuntime", state: state, surroundings)
+      }
     } catch {
       throw .launch(error)
     }
