@@ -82,6 +82,14 @@ package struct FileSystemContext: ~Copyable {
     try checked(key.withAddress { rawSystemCall(__NR_fsconfig, number.register, 5, $0, 0, file.number.register) })
   }
 
+  /// Has an overlay that is being configured neither follow nor make attributes by which a file of one layer stands for a file elsewhere:
+  /// layers may come from anybody, and such attributes reach beyond their directory (overlayfs.rst, "Renaming directories",
+  /// "Metadata only copy up").
+  package func distrustLayers() throws(Errno) {
+    try set("redirect_dir", to: "nofollow")
+    try set("metacopy", to: "off")
+  }
+
   /// Makes the file system and a mount of it that is attached nowhere (FSCONFIG_CMD_CREATE, fsmount(2)).
   package consuming func mount(_ attributes: MountAttributes) throws(Errno) -> FileDescriptor {
     let number = context.number

@@ -39,6 +39,7 @@ struct RootfsReader {
     case .overlay(let lower, _, _):
       if lower.count == 1 { return try Root(opening: try KernelPath(lower[0])) }
       let context = try FileSystemContext(type: "overlay")
+      try context.distrustLayers()
       for layer in lower { try context.set("lowerdir+", to: try KernelPath(layer)) }
       return Root(adopting: try context.mount([.readOnly, .noDevices, .noSetUserID]))
     case .image(let file, let type):

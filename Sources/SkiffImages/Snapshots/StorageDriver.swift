@@ -132,6 +132,7 @@ extension StorageDriver {
     try lower.descriptor.setExtendedAttribute(
       try KernelPath(Whiteout.overlayOpaqueAttribute), Whiteout.overlayOpaqueValue)
     let overlay = try FileSystemContext(type: "overlay")
+    try overlay.distrustLayers()
     let own = try KernelPath(place.path)
     try overlay.set("lowerdir", to: own.appending("lower"))
     try overlay.set("upperdir", to: own.appending("upper"))

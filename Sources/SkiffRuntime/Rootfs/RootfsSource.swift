@@ -46,6 +46,7 @@ extension RootfsSource {
     var mapped = DescriptorTable()
     do throws(Errno) {
       let context = try FileSystemContext(type: "overlay")
+      try context.distrustLayers()
       let namespace =
         uids.isEmpty ? nil : DescriptorHolder(try IDMappedMounts.makeUserNamespace(uids: uids, gids: gids))
       for path in lower {

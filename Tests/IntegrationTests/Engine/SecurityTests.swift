@@ -84,6 +84,25 @@ extension Integration {
       }
     }
 
+    @Test func `no attribute of a layer leads the overlay elsewhere`() throws {
+      try inHarbour { harbour in
+        let layout = try LayeredImage.build(harbour)
+        let store = try Store(harbour, hasImage: false)
+        try store.skiff("load", "--input", layout)
+        let name = try store.skiff("images", "--quiet").lines[0]
+        let before = try store.attempt("run", "--rm", "--network", "none", "--user", "0", name, "ls", "/gone")
+        #expect(before.lines == ["back"])
+
+        // As if the unpacker had let it through: the directory of the topmost layer stands for another one of the layers below.
+        try shell(
+          "setfattr -n trusted.overlay.redirect -v /owned $(dirname \(store.root)/layers/*/fs/gone/back)")
+        let after = try store.attempt("run", "--rm", "--network", "none", "--user", "0", name, "ls", "/gone")
+
+        #expect(!after.output.contains("mine"), "\(after)")
+        #expect(after.code != 0)
+      }
+    }
+
     @Test func `a profile of one's own`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
