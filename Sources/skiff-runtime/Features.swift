@@ -6,10 +6,10 @@ import SkiffSpec
 enum Features {
   static func document() -> [UInt8] {
     let document: JSONValue = [
-      "ociVersionMin": "1.0.0", "ociVersionMax": .string(Version.specification),
+      "ociVersionMin": "1.0.0", "ociVersionMax": .string(SkiffVersion.runtimeSpecification),
       "hooks": ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
       "mountOptions": JSONValue(MountOptions.known), "linux": linux,
-      "annotations": ["io.skiff.version": .string(Version.text)],
+      "annotations": ["io.skiff.version": .string(SkiffVersion.text)],
       // These steer systemd and criu; nothing else in a configuration's annotations changes what this runtime does.
       "potentiallyUnsafeConfigAnnotations": ["org.criu.config", "org.systemd.property."],
     ]

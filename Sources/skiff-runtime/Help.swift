@@ -1,9 +1,3 @@
-/// What `--version` tells.
-enum Version {
-  static let text = "0.1.0"
-  static let specification = "1.3.0"
-}
-
 /// What `--help` tells.
 enum Help {
   static let overview = """

@@ -89,7 +89,8 @@ struct RuntimeCommand {
     }
     isRootless = try Self.rootlessness(globals.value("rootless") ?? "auto")
     if globals.has("version") {
-      try printBytes(Array("skiff-runtime version \(Version.text)\nspec: \(Version.specification)".utf8))
+      let version = "skiff-runtime version \(SkiffVersion.text)\nspec: \(SkiffVersion.runtimeSpecification)"
+      try printBytes(Array(version.utf8))
       return 0
     }
     guard globalEnd < words.endIndex, !globals.has("help") else {

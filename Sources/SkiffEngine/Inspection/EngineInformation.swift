@@ -4,14 +4,12 @@ import SkiffNetworks
 import SkiffRuntime
 import SkiffSpec
 
-/// Which skiff this is.
+/// Which skiff this is, as clients of Docker's API ask for it.
 public enum EngineVersion {
-  public static let text = "0.1.0"
-
   public static var document: JSONValue {
     [
-      "Version": .string(text), "Os": "linux", "Arch": .string(Platform.current.architecture),
-      "OciVersion": "1.3.0",
+      "Version": .string(SkiffVersion.text), "Os": "linux", "Arch": .string(Platform.current.architecture),
+      "OciVersion": .string(SkiffVersion.runtimeSpecification),
     ]
   }
 }
@@ -30,7 +28,7 @@ extension Engine {
     document["ContainersRunning"] = JSONValue(running)
     document["ContainersStopped"] = JSONValue(containers.count - running)
     document["Images"] = JSONValue(try Set(images().map(\.id)).count)
-    document["ServerVersion"] = .string(EngineVersion.text)
+    document["ServerVersion"] = .string(SkiffVersion.text)
     document["Driver"] = .string(layers.driver.rawValue)
     document["LoggingDriver"] = .string(LogDriver.jsonFile.rawValue)
     document["CgroupDriver"] = "cgroupfs"

@@ -83,7 +83,7 @@ package struct TransferProgram: Sendable {
     case .help:
       return [TransferArguments.usage.trimmingLastNewline]
     case .version:
-      return ["skiff-transfer \(HTTPTransport.version)"]
+      return ["skiff-transfer \(SkiffVersion.text)"]
     case .pull(let reference):
       let outcome = try await filling(try store(arguments)) { (store) async throws(TransferError) in
         try await ImagePull(

@@ -1,14 +1,14 @@
 internal import CCurl
 internal import Dispatch
 internal import SkiffKernel
+internal import SkiffSpec
 internal import Synchronization
 
 /// Carries exchanges over the network: a thin shell around libcurl's multi interface, driven by one thread.
 ///
 /// Callers are structured tasks; a cancelled task takes its exchange off the wire.
 package final class HTTPTransport: Sendable {
-  package static let version = "0.1.0"
-  package static let userAgent = "skiff/\(version)"
+  package static let userAgent = "skiff/\(SkiffVersion.text)"
 
   private struct Start: Sendable {
     let identifier: UInt64

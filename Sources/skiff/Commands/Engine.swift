@@ -15,7 +15,7 @@ struct Version: Command {
 
   func run() throws {
     guard let format else {
-      Console.print("skiff version \(EngineVersion.text)")
+      Console.print("skiff version \(SkiffVersion.text)")
       return
     }
     let document: JSONValue = ["Client": EngineVersion.document, "Server": EngineVersion.document]
