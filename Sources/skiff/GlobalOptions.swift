@@ -25,7 +25,9 @@ struct GlobalOptions: Sendable {
           return
         }
         take(parts[0], value)
-      case "--debug", "-D": rest = rest.dropFirst()
+      case "--debug", "-D", "--log-level", "-l":
+        mistake = "\(parts[0]) is not built yet: there is no log (run --explain says what is done)"
+        return
       case "-v", "--version": rest = ["version"]
       default:
         // Help, or an option that the parser of commands refuses in its own words.
