@@ -26,7 +26,8 @@ extension NetworkError: CustomStringConvertible {
     case .badName(let name):
       "\"\(name)\" cannot name a network (1 to 64 small letters, digits, - and _, beginning with a letter or digit)"
     case .noFreeSubnet(let tried):
-      "cannot find a subnet for the network: all of \(tried.map(\.description).joined(separator: ", ")) overlap routes of this host"
+      "cannot find a subnet for the network: all \(tried.count) that skiff would take, from \(tried.first.map(\.description) ?? "none")"
+        + " to \(tried.last.map(\.description) ?? "none"), overlap routes of this host"
     case .noFreeAddress(let network):
       "cannot give the container an address: all addresses of network \(network) are taken"
     case .bridgeTaken(let name):
