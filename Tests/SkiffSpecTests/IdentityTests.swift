@@ -3,13 +3,13 @@ import Testing
 
 private let sha = "sha256:" + String(repeating: "0a", count: 32)
 
-@Test(arguments: ["a", "web-1", "A_b+c.d", "0", "...", "-x", String(repeating: "a", count: 1024)])
+@Test(arguments: ["a", "web-1", "A_b+c.d", "0", "...", "-x", String(repeating: "a", count: 255)])
 func `a container id of safe characters is taken`(text: String) throws {
   #expect(try ContainerID(text).text == text)
 }
 
 @Test(arguments: [
-  "", ".", "..", "a/b", "../a", "a b", "a\n", "é", "\u{212A}", "a:b", "a\0", String(repeating: "a", count: 1025),
+  "", ".", "..", "a/b", "../a", "a b", "a\n", "é", "\u{212A}", "a:b", "a\0", String(repeating: "a", count: 256),
 ])
 func `a container id that would be unsafe as a file name is refused`(text: String) {
   #expect(throws: FormatError.self) { try ContainerID(text) }

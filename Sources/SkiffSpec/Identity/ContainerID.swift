@@ -1,7 +1,7 @@
 /// The name of a container to the runtime. It becomes the name of directories and cgroups, so it exists only if it is safe there.
 public struct ContainerID: Hashable, Sendable {
-  /// Longer ones are refused.
-  public static let lengthLimit = 1024
+  /// It becomes a file name (NAME_MAX); longer ones are refused.
+  public static let lengthLimit = 255
 
   public let text: String
 
