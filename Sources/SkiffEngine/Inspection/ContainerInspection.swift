@@ -149,7 +149,11 @@ extension Engine {
     document["IpcMode"] = .string(request.ipcNamespace.text)
     document["PidMode"] = .string(request.pidNamespace == .private ? "" : request.pidNamespace.text)
     document["UTSMode"] = .string(request.utsNamespace == .private ? "" : request.utsNamespace.text)
-    document["UsernsMode"] = .string(request.userNamespace == .host ? "" : request.userNamespace.text)
+    document["UsernsMode"] = .string(request.userNamespace.mode)
+    let maps = idMaps(record)
+    document["IDMappings"] =
+      maps.users.isEmpty
+      ? .null : ["UidMap": JSONValue(maps.users.map(\.text)), "GidMap": JSONValue(maps.groups.map(\.text))]
     document["Privileged"] = .bool(request.isPrivileged)
     document["ReadonlyRootfs"] = .bool(request.isReadOnly)
     document["SecurityOpt"] = JSONValue(securityOptions(request.security))
@@ -174,6 +178,17 @@ extension Engine {
       })
     for member in resources(request.resources).members { document[member.key] = member.value }
     return .object(document)
+  }
+
+  /// As podman shows them: `INSIDE:OUTSIDE:COUNT`.
+  private static func idMaps(_ record: ContainerRecord) -> (users: [IDRange], groups: [IDRange]) {
+    switch record.request.userNamespace {
+    case .host, .container: return ([], [])
+    case .mapped(let users, let groups): return (users, groups)
+    case .automatic:
+      let ranges = record.idRange.map { [IDRangeLeases.range($0)] } ?? []
+      return (ranges, ranges)
+    }
   }
 
   private static func limit(_ value: UInt64) -> JSONValue {

@@ -73,6 +73,10 @@ public enum UserNamespaceRequest: Equatable, Sendable {
     case "host", "": self = .host
     case "auto", "private": self = .automatic
     default:
+      if text.hasPrefix("container:"), text.utf8.count > 10 {
+        self = .container(String(text.dropFirst(10)))
+        return
+      }
       var list: Substring
       guard text.hasPrefix("map:") || text.hasPrefix("map=") else {
         return nil
@@ -90,15 +94,12 @@ public enum UserNamespaceRequest: Equatable, Sendable {
     }
   }
 
-  public var text: String {
+  /// As inspection shows it; the maps stand beside it.
+  var mode: String {
     switch self {
-    case .host: "host"
-    case .automatic: "auto"
+    case .host: ""
+    case .automatic, .mapped: "private"
     case .container(let name): "container:\(name)"
-    case .mapped(let users, let groups):
-      users == groups
-        ? "map:" + users.map(\.text).joined(separator: ",")
-        : "map:" + users.map(\.text).joined(separator: ",") + ";" + groups.map(\.text).joined(separator: ",")
     }
   }
 }
