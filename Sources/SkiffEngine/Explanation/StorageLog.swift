@@ -1,3 +1,4 @@
+import SkiffImages
 import SkiffKernel
 import SkiffSpec
 
@@ -42,16 +43,26 @@ struct StorageLog {
       "ln -s ../containers/\(id) \(root)/names/\(name)")
   }
 
-  mutating func madeRootfs(_ rootfs: RootfsRecord, since began: ClockTime) {
+  /// - Parameter driver: the store's; nil for a root file system of the caller's.
+  mutating func madeRootfs(_ rootfs: RootfsRecord, driver: StorageDriver?, since began: ClockTime) {
     switch rootfs {
     case .overlay(let lower, let upper, let work):
       add(
         began, "make an empty layer to write in, above the image's \(lower.count)",
         "mkdirat(\"\(upper)\"), mkdirat(\"\(work)\")", "mkdir \(upper) \(work)")
     case .directory(let path):
-      add(
-        began, "make the tree that the container writes in", "ioctl(BTRFS_IOC_SNAP_CREATE_V2) or openat(\"\(path)\")",
-        "btrfs subvolume snapshot LAYER \(path)")
+      switch driver {
+      case .btrfs:
+        add(
+          began, "make a snapshot of the topmost layer to write in", "ioctl(BTRFS_IOC_SNAP_CREATE_V2, \"\(path)\")",
+          "btrfs subvolume snapshot LAYER \(path)")
+      case .copy, .overlay:
+        add(
+          began, "copy the layers over each other into a tree to write in",
+          "openat(\"\(path)/…\", O_CREAT), ioctl(FICLONE) or copy_file_range()", "cp -a --reflink=auto LAYER/. \(path)")
+      case nil:
+        add(began, "take the directory \(path) as the root file system", "openat(\"\(path)\")", "ls -d \(path)")
+      }
     case .image(let file, _):
       add(began, "take the file \(file) as the disk of the container", "openat(\"\(file)\")", "file \(file)")
     }

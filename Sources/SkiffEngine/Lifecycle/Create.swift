@@ -123,7 +123,7 @@ struct ContainerCreation: ~Copyable {
     let image = image?.defaults ?? ImageDefaults()
     began = log.now()
     record.rootfs = try makeRootfs()
-    log.madeRootfs(record.rootfs, since: began)
+    log.madeRootfs(record.rootfs, driver: self.image?.layers.driver, since: began)
     var composition = Composition(
       containerID: directory.id, rootPath: "\(directory.path)/rootfs", request: try expandDevices(),
       user: ResolvedUser(userID: 0, groupID: 0, additionalGroupIDs: [0]))

@@ -12,9 +12,17 @@ extension LaunchStep {
         "enter the control group", "write(tasks, \"0\")", "echo $$ > /sys/fs/cgroup/<controller>/<group>/tasks")
     case .startSession: Self.tell("start a session without a terminal", "setsid()", "setsid command")
     case .enterNamespace(let type, let path):
-      Self.tell(
-        "join the \(type.rawValue) namespace \(path)", "setns(open(\"\(path)\"), \(type.kernelName))",
-        "nsenter --\(type.commandName)=\(path)")
+      // One that was handed over as an open file has no name for others; who makes it by hand gives it one.
+      if path.hasPrefix("/proc/self/fd/") {
+        Self.tell(
+          "join the \(type.rawValue) namespace that was made for the container",
+          "setns(\(path.dropFirst(14)), \(type.kernelName))",
+          "nsenter --\(type.commandName)=/run/netns/<name>")
+      } else {
+        Self.tell(
+          "join the \(type.rawValue) namespace \(path)", "setns(open(\"\(path)\"), \(type.kernelName))",
+          "nsenter --\(type.commandName)=\(path)")
+      }
     case .enterNamespacesOfInit(let flags):
       Self.tell("join the container's namespaces", "setns(pidfd, \(flags.kernelNames))", "nsenter --all --target <pid>")
     case .awaitIDMaps:
