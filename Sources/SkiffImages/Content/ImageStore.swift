@@ -161,11 +161,23 @@ extension ImageStore {
   /// Begins a blob that, if it does not become whole, leaves nothing.
   package func beginBlob() throws(ImageStoreError) -> BlobWriter {
     let partial = partial.descriptor
-    let name = try storing("make", "a blob") { () throws(Errno) in try TemporaryName.make(prefix: ".tmp-") }
-    let file = try storing("make", "a blob") { () throws(Errno) in
-      try partial.open(name, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
+    return try storing("make", "a blob") { () throws(Errno) in
+      for _ in 0..<100 {
+        let name = try TemporaryName.make(prefix: ".tmp-")
+        let file = try partial.open(name, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
+        do throws(Errno) {
+          // Held for as long as it is written: a sweep leaves it alone, and takes one that nobody holds.
+          try file.descriptor.lock(exclusive: true, wait: false)
+          if try file.descriptor.status().linkCount > 0 {
+            return BlobWriter(store: self, file: file, name: name, resumedBytes: 0, isKept: false)
+          }
+        } catch {
+          // Between making and locking, a sweep took it for a leftover.
+          guard error == .wouldBlock else { throw error }
+        }
+      }
+      throw .busy
     }
-    return BlobWriter(store: self, file: file, name: name, resumedBytes: 0, isKept: false)
   }
 
   /// Begins a blob that is kept as far as it came, or goes on with what an earlier try left.

@@ -123,10 +123,17 @@ extension ImageStore {
   private func removeLeftovers() throws(ImageStoreError) {
     let now = ClockTime.now().seconds
     for name in try names(in: partial.descriptor, "blobs on their way") {
-      try storing("remove", "leftover \(name)") { () throws(Errno) in
+      do throws(Errno) {
+        let file = try partial.descriptor.open(name, [.readOnly, .noFollow, .nonBlocking])
+        try file.descriptor.lock(exclusive: true, wait: false)
         let isTemporary = name.bytes.first == UInt8(ascii: ".")
-        let age = now - (try partial.descriptor.status(name).modifiedSeconds)
+        let age = now - (try file.descriptor.status().modifiedSeconds)
         if isTemporary || age > Self.partialSeconds { try partial.descriptor.removeTree(name) }
+      } catch {
+        // Somebody writes it, or has just finished.
+        guard error == .wouldBlock || error == .notFound else {
+          throw .kernel(act: "remove", thing: "leftover \(name)", error)
+        }
       }
     }
     let directory = directory.descriptor
