@@ -26,9 +26,12 @@ extension Integration {
               + LayeredImage.leftOut
           ).expecting(0))
         #expect(expected.count > 300)
-        // The container's own hosts, hostname and resolv.conf are put into its /etc, which shows in that directory's time.
-        for path in Set(expected.keys).union(found.keys).sorted() where path != "/etc" {
-          #expect(found[path] == expected[path], "\(path)")
+        for path in Set(expected.keys).union(found.keys).sorted() {
+          // The container's own hosts, hostname and resolv.conf are put into its /etc, which shows in that directory's time.
+          let isTouched = path == "/etc"
+          #expect(
+            found[path].map { isTouched ? timeless($0) : $0 } == expected[path].map { isTouched ? timeless($0) : $0 },
+            "\(path)")
         }
 
         let seen = try JSON(text: try store.skiff("run", "--rm", name).output)
@@ -42,6 +45,11 @@ extension Integration {
           try store.attempt("run", "--rm", name, "sh", "-c", "ls /gone /opaque /change/to-directory").output
             == "/change/to-directory:\ninside\n\n/gone:\nback\n\n/opaque:\nnew\n")
       }
+    }
+
+    /// What the probe tells of an entry, without its time.
+    private func timeless(_ entry: String) -> String {
+      entry.replacing(/"?modified"? *: *[0-9]+/, with: "")
     }
 
     @Test func `holes stay holes`() throws {
