@@ -257,6 +257,36 @@ extension Integration {
       }
     }
 
+    @Test func `twenty are started at once, and removed at once`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+
+        let starts = try (0..<20).map { _ in try store.session("run", "-d", Store.image, "sleep", "1000") }
+        for start in starts {
+          let outcome = try start.wait()
+          #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome)")
+        }
+        let ids = try store.skiff("ps", "--quiet", "--no-trunc").lines
+        #expect(ids.count == 20)
+        let addresses = try ids.map { try store.inspect($0).NetworkSettings.IPAddress.text }
+        #expect(Set(addresses).count == 20)
+        // Each by a command of its own, and once more all by one: who comes second finds nothing, which is no failure with force.
+        let ends = try ids.map { try store.session("rm", "--force", $0) }
+        let all = try store.attempt(["rm", "--force"] + ids)
+        for end in ends {
+          let outcome = try end.wait()
+          #expect(outcome.code == 0, "\(outcome)")
+        }
+        #expect(all.code == 0, "\(all)")
+
+        #expect(try store.skiff("ps", "--all", "--quiet").lines == [])
+        #expect(
+          try store.content().filter {
+            !$0.hasPrefix("images/") && !$0.hasPrefix("layers/") && !$0.hasPrefix("networks/")
+          } == [])
+      }
+    }
+
     @Test func `version and info tell what this is`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
@@ -265,6 +295,10 @@ extension Integration {
         let info = try store.skiff("info").output
         #expect(info.contains("overlay"))
         #expect(info.contains(harbour.path("store")))
+        // What is not built is refused by its name.
+        let debug = try Session([Programs.skiff, "--debug", "info"]).wait()
+        #expect(debug.code == 125)
+        #expect(debug.errors.contains("--debug"))
       }
     }
   }
