@@ -34,7 +34,7 @@ extension RuntimeCommand {
     request.statusFile = try arguments.number("status-fd", Int32.self)
     if let mode = try Self.cgroupMode(arguments) { request.cgroupMode = mode }
     request.emptiesNetwork = try Self.emptiesNetwork(arguments)
-    try runtime.checkpoint(request)
+    try runtime.checkpoint(request).forEach(report.warning)
     return 0
   }
 

@@ -8,7 +8,9 @@ extension ContainerRuntime {
   }
 
   /// Saves a running container to files, by criu(8); it ends with that unless it is told to go on.
-  package func checkpoint(_ request: CheckpointRequest) throws(RuntimeError) {
+  ///
+  /// - Returns: what to warn of: poststop hooks that failed.
+  package func checkpoint(_ request: CheckpointRequest) throws(RuntimeError) -> [String] {
     guard let directory = try store.openDirectory(request.id),
       let record = ContainerStateStore.read(directory.descriptor)
     else { throw .missing(request.id.text) }
@@ -37,9 +39,10 @@ extension ContainerRuntime {
     }
     guard response.succeeded else { throw directories.failure(request.isPreDump ? "PRE_DUMP" : "DUMP", response) }
     try criu.finish()
-    if request.isPreDump || request.flags.leavesRunning { return }
-    for warning in try cleanUp(record, directory.descriptor) { warn(warning) }
+    if request.isPreDump || request.flags.leavesRunning { return [] }
+    let warnings = try cleanUp(record, directory.descriptor)
     try store.remove(request.id)
+    return warnings
   }
 
   private func dumpOptions(
