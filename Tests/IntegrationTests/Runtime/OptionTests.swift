@@ -89,11 +89,17 @@ extension Integration {
           "trap", "TERM",
         ])
         try exec.expect("ready")
-        let process = try #require(Int(try harbour.read("pid")))
+        let process = try awaitedProcess(harbour)
         try expectHandle(listener.descriptor, payload: "setns", isOf: process)
         try bundle.delete(force: true)
         _ = try exec.wait()
       }
+    }
+
+    /// From the pid file, which can come after the program's first words.
+    private func awaitedProcess(_ harbour: Harbour) throws -> Int {
+      for _ in 0..<500 where !harbour.exists("pid") { ClockTime.sleep(milliseconds: 20) }
+      return try #require(Int(try harbour.read("pid")))
     }
 
     private func expectHandle(_ listener: Descriptor, payload: String, isOf process: Int) throws {
@@ -118,7 +124,7 @@ extension Integration {
           "exec", "--pid-file", harbour.path("pid"), "--cgroup", option, bundle.id, "/bin/probe", "trap", "TERM",
         ])
         try exec.expect("ready")
-        let process = try #require(Int(try harbour.read("pid")))
+        let process = try awaitedProcess(harbour)
         #expect(try group("memory", of: process) == own + "/below")
 
         for bad in ["../..", "absent", "nothing:below"] {
