@@ -4,6 +4,7 @@
 #   make test     every test, as root; whatever they need is installed and started by them
 #   make test-vm  the runtime's tests on pure cgroup v2 with systemd, in a virtual machine (VM=program that runs a
 #                 command in one; by default a script beside the repository)
+#   make test-compat  docker, swarm, containerd, podman and slurm with skiff-runtime beneath
 #   make check    formatting and the rules of the house
 #   make bench    skiff and its peers side by side, as ratios
 #   make install  PREFIX=/usr/local [DESTDIR=]
@@ -21,7 +22,7 @@ DESTDIR ?=
 BUILD := $(SWIFT) build -c release
 PROGRAMS := .build/release
 
-.PHONY: run build build-tests test test-vm check lint rules bench install uninstall clean
+.PHONY: run build build-tests test test-compat test-vm check lint rules bench install uninstall clean
 
 build:
 	@Scripts/need build
@@ -37,7 +38,11 @@ build-tests:
 	$(BUILD) --build-tests
 
 test: build-tests
-	$(SWIFT) test -c release --skip-build
+	$(SWIFT) test -c release --skip-build --skip 'Integration/Compatibility'
+
+test-compat: build-tests
+	@Scripts/need compat
+	$(SWIFT) test -c release --skip-build --filter 'Integration/Compatibility'
 
 # Runs a command as root on a machine with systemd and cgroup v2 alone that sees this file tree.
 VM ?= ../shared/vm/vmrun.sh
@@ -71,6 +76,10 @@ install: build
 	$(PROGRAMS)/skiff --generate-completion-script zsh > "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skiff"
 	$(PROGRAMS)/skiff --generate-completion-script fish \
 	  > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skiff.fish"
+	for file in containerd/skiff.toml docker/daemon.json podman/skiff.conf slurm/oci.conf; do \
+	  install -d "$(DESTDIR)$(PREFIX)/share/skiff/$$(dirname $$file)"; \
+	  sed 's|/usr/local/bin|$(PREFIX)/bin|g' Packaging/$$file > "$(DESTDIR)$(PREFIX)/share/skiff/$$file"; \
+	done
 	rm -rf .build/manual
 	$(PROGRAMS)/skiff __help-document | $(SWIFT) Scripts/ManualPages.swift .build/manual
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man8"
@@ -78,6 +87,7 @@ install: build
 	install -m 644 docs/manual/skiff-runtime.8 "$(DESTDIR)$(PREFIX)/share/man/man8/"
 
 uninstall:
+	rm -rf "$(DESTDIR)$(PREFIX)/share/skiff"
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
 	rm -f "$(DESTDIR)$(PREFIX)/libexec/skiff-transfer" "$(DESTDIR)$(PREFIX)/libexec/skiff-init"
 	rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff" \

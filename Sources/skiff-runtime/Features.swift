@@ -20,7 +20,7 @@ enum Features {
     [
       "namespaces": JSONValue(RuntimeSpec.NamespaceType.allCases.map(\.rawValue).sorted()),
       "capabilities": JSONValue(CapabilityNames.all),
-      "cgroup": ["v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true],
+      "cgroup": ["v1": true, "v2": true, "systemd": true, "systemdUser": false, "rdma": true],
       "seccomp": seccomp,
       // Whether the runtime can; a machine without the module is told when a container asks for it.
       "apparmor": ["enabled": true], "selinux": ["enabled": true],

@@ -12,8 +12,9 @@ struct Report {
     log("error", words)
   }
 
+  /// Where an engine named a log, only there: its error stream is the container's, too.
   func warning(_ words: String) {
-    write("skiff-runtime: warning: \(words)\n", to: .standardError)
+    if logPath == nil { write("skiff-runtime: warning: \(words)\n", to: .standardError) }
     log("warning", words)
   }
 

@@ -11,12 +11,13 @@ extension RuntimeCommand {
   ]
 
   func exec(_ words: ArraySlice<String>) throws -> Int32 {
-    try enterProtection()
     // After the id everything belongs to the program, unless the process comes as a file.
     let arguments = try ParsedArguments(
       words, Self.execRules, stopsAfterPositional: words.contains { $0.hasPrefix("--process") || $0 == "-p" } ? .max : 1
     )
     var request = ExecRequest(id: try containerID(arguments, "exec"))
+    try runtime.enterUserNamespace(of: request.id, arguments: self.arguments)
+    try enterProtection()
     request.appArmorProfile = arguments.value("apparmor")
     request.selinuxLabel = arguments.value("process-label")
     for text in arguments.values("cgroup") { try Self.addSubgroup(text, to: &request) }

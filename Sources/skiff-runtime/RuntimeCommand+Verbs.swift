@@ -11,10 +11,12 @@ extension RuntimeCommand {
   ]
 
   private func createRequest(_ words: ArraySlice<String>, _ verb: String) throws -> (CreateRequest, ParsedArguments) {
-    try enterProtection()
     let arguments = try ParsedArguments(words, Self.createRules)
     let id = try containerID(arguments, verb)
     var request = CreateRequest(id: id, bundlePath: try absolute(arguments.value("bundle") ?? "."))
+    request.configurationPath = arguments.value("config")
+    try runtime.enterUserNamespace(for: request, arguments: self.arguments)
+    try enterProtection()
     request.pidFilePath = arguments.value("pid-file")
     request.consoleSocketPath = arguments.value("console-socket")
     request.usesPivot = !arguments.has("no-pivot")
@@ -23,7 +25,6 @@ extension RuntimeCommand {
     request.cgroupManager = cgroupManager
     request.isRootless = isRootless
     request.pidfdSocketPath = arguments.value("pidfd-socket")
-    request.configurationPath = arguments.value("config")
     try closeOnExec(preserving: request.preservedDescriptors)
     return (request, arguments)
   }
@@ -145,7 +146,10 @@ extension RuntimeCommand {
     do throws(Errno) {
       let file = try directory.descriptor.open("config.json", [.writeOnly, .create, .exclusive], mode: 0o666)
       try file.descriptor.writeAll(
-        RuntimeSpec.example(rootless: arguments.has("rootless")).serialized(pretty: true) + [0x0A])
+        RuntimeSpec.example(
+          rootless: arguments.has("rootless"), userID: Credentials.effectiveUserID,
+          groupID: Credentials.effectiveGroupID
+        ).serialized(pretty: true) + [0x0A])
     } catch {
       if error == .exists { throw RuntimeError.failed("File config.json exists. Remove it first") }
       throw RuntimeError.failed("cannot write config.json: \(error)")

@@ -4,7 +4,7 @@ import SkiffSpec
 
 /// Reads the command line, does the verb, tells how it went.
 struct RuntimeCommand {
-  var stateRoot: String
+  var stateRoot: String?
   var report = Report()
   var cgroupManager = CgroupManager.cgroupfs
   var isRootless = false
@@ -36,13 +36,13 @@ struct RuntimeCommand {
     }
   }
 
-  /// `/run/skiff` for root, the user's own runtime directory otherwise.
-  private static func defaultRoot() -> String {
-    if Credentials.effectiveUserID == 0 { return "/run/skiff" }
-    if let directory = ProcessEnvironment.value(named: "XDG_RUNTIME_DIR"), !directory.isEmpty {
-      return "\(directory)/skiff"
-    }
-    return "/tmp/skiff-\(Credentials.effectiveUserID)"
+  /// `/run/skiff` for root, the user's own runtime directory for anybody else, also where that user is root of a user namespace.
+  /// Nil where there is none: a name in a directory of all users could be somebody else's trap.
+  private static func defaultRoot() -> String? {
+    let directory = ProcessEnvironment.value(named: "XDG_RUNTIME_DIR").flatMap { $0.hasPrefix("/") ? $0 : nil }
+    if Credentials.effectiveUserID != 0 { return directory.map { "\($0)/skiff" } }
+    if let directory, (try? UserNamespace.isOuter()) == true { return "\(directory)/skiff" }
+    return "/run/skiff"
   }
 
   private static func rootlessness(_ text: String) throws -> Bool {
@@ -155,7 +155,14 @@ struct RuntimeCommand {
     }
   }
 
-  var runtime: ContainerRuntime { ContainerRuntime(root: stateRoot) }
+  var runtime: ContainerRuntime {
+    get throws(UsageError) {
+      guard let stateRoot else {
+        throw UsageError(words: "XDG_RUNTIME_DIR is not set: name a directory for the containers' states with --root")
+      }
+      return ContainerRuntime(root: stateRoot)
+    }
+  }
 
   func containerID(_ arguments: ParsedArguments, _ verb: String) throws -> ContainerID {
     guard let text = arguments.positional.first else {

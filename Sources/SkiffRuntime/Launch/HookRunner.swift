@@ -54,7 +54,7 @@ enum HookRunner {
   }
 
   /// Nil when the hook ended well, else how it did not.
-  private static func run(
+  static func run(
     _ hook: RuntimeSpec.Hook, state: [UInt8], _ surroundings: Surroundings
   ) throws(Errno) -> String? {
     let image = try ExecImage(

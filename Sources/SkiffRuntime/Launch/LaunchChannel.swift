@@ -8,6 +8,8 @@ internal import SkiffKernel
 ///                                 ◀───   k
 ///   n  my network is there        ───▶   moves links of the host into it
 ///                                 ◀───   k
+///   o  set my out-of-memory score ───▶   oom_score_adj, where the child may not
+///                                 ◀───   k
 ///   h  run the hooks outside      ───▶   prestart, createRuntime
 ///                                 ◀───   k
 ///   i  I run hooks, who am I?     ───▶
@@ -23,6 +25,7 @@ internal import SkiffKernel
 enum LaunchMessage: UInt8 {
   case mapsWanted = 0x75
   case networkDevicesWanted = 0x6E
+  case oomScoreWanted = 0x6F
   case hooksWanted = 0x68
   case stateWanted = 0x69
   case created = 0x63

@@ -58,6 +58,16 @@ extension LaunchPerformer {
   }
 
   mutating func setOOMScore(_ score: Int32) throws(Errno) {
+    do throws(Errno) {
+      try writeOOMScore(score)
+    } catch {
+      // Inside a user namespace the files of a process that hides, as this one does, are root's outside: the parent writes then.
+      guard error == .accessDenied else { throw error }
+      _ = try askForPayload(.oomScoreWanted)
+    }
+  }
+
+  private mutating func writeOOMScore(_ score: Int32) throws(Errno) {
     let processes = try procfs()
     let path = try KernelPath(String(ProcessControl.processID)).appending("oom_score_adj")
     let file = try ProcessFiles.openFile(path, beneath: processes, .writeOnly)
@@ -104,16 +114,17 @@ extension LaunchPerformer {
       return
     }
     while true {
-      let connection = try listener.accept()
-      // The directory is its owner's alone; who got here all the same must be root or ourselves. In a user namespace that
-      // does not have the host's root, root is shown as nobody.
-      let peer = try connection.descriptor.peerUserID()
-      let nobody: UInt32 = 65534
-      guard peer == 0 || peer == Credentials.effectiveUserID || (isInsideUserNamespace && peer == nobody) else {
+      let connection = keep(try listener.accept())
+      // The directory is its owner's alone; who got here all the same must be root or whoever made the socket, both as they are
+      // numbered in here.
+      let (peer, owner) = (try connection.peerUserID(), try listener.peerUserID())
+      guard peer == 0 || peer == owner else {
+        // It may have gone already.
+        try? connection.send(.failed, [125] + Array("the container belongs to another user".utf8))
         continue
       }
-      guard let (message, _) = try connection.descriptor.receiveMessage(), message == .start else { continue }
-      starter = keep(connection)
+      guard let (message, _) = try connection.receiveMessage(), message == .start else { continue }
+      starter = connection
       return
     }
   }
@@ -144,7 +155,7 @@ extension LaunchPerformer {
 
   mutating func setUser(_ user: UserPlan) throws(Errno) {
     if user.keepsCapabilities { try Credentials.keepCapabilities(true) }
-    try Credentials.setGroups(user.groups)
+    if let groups = user.groups { try Credentials.setGroups(groups) }
     try Credentials.setGroupID(user.groupID)
     try Credentials.setUserID(user.userID)
     try ProcessControl.setDumpable(false)

@@ -142,6 +142,7 @@ struct LaunchPerformer {
     case .setNoNewPrivileges: try Credentials.setNoNewPrivileges()
     case .installFilter: try installFilter()
     case .enterWorkingDirectory(let path): try enterWorkingDirectory(path)
+    case .endWithCaller: try ProcessControl.setParentDeathSignal(Signal.kill)
     case .closeDescriptors(let preserve): try closeDescriptors(preserve)
     case .execute: throw image.execute(executable)
     }

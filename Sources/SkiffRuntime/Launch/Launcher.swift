@@ -59,8 +59,8 @@ package struct Launcher: ~Copyable {
     _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: borrowing SocketPair,
     _ board: borrowing LaunchBoard
   ) throws(Errno) -> Int32 {
-    if let userNamespace = resources.userNamespace {
-      return try cloneBeyond(userNamespace, plan, resources, channel, board)
+    if resources.userNamespace != nil || (plan.goesBetween && !plan.namespacesForChildren.isEmpty) {
+      return try cloneBeyond(plan, resources, channel, board)
     }
     let journey = try NamespaceJourney(into: plan.namespacesForChildren, offsets: plan.timeOffsets)
     let side: CloneSide
@@ -90,16 +90,17 @@ package struct Launcher: ~Copyable {
     performer.perform(plan.steps, board: board)
   }
 
-  /// Clones in two steps where the container joins a user namespace: the namespaces made after it must belong to it. The
-  /// go-between enters it and clones the container's process as its own sibling, so that it is our child.
+  /// Clones in two steps where the container joins a user namespace: the namespaces made after it must belong to it. And where
+  /// this process could not come back from what it enters for its child, because its own namespaces belong to somebody else.
+  /// The go-between enters them and clones the container's process as its own sibling, so that it is our child.
   private static func cloneBeyond(
-    _ userNamespace: Descriptor, _ plan: LaunchPlan, _ resources: LaunchResources,
-    _ channel: borrowing SocketPair, _ board: borrowing LaunchBoard
+    _ plan: LaunchPlan, _ resources: LaunchResources, _ channel: borrowing SocketPair,
+    _ board: borrowing LaunchBoard
   ) throws(Errno) -> Int32 {
     switch try cloneProcess(into: resources.cgroupDirectory) {
     case .child:
       do throws(Errno) {
-        try userNamespace.enterNamespaces(.user)
+        if let userNamespace = resources.userNamespace { try userNamespace.enterNamespaces(.user) }
         _ = try NamespaceJourney(into: plan.namespacesForChildren, offsets: plan.timeOffsets)
         switch try cloneProcess(namespaces: plan.newNamespaces, sibling: true) {
         case .child: perform(plan, resources, channel, board)
@@ -129,6 +130,9 @@ package struct Launcher: ~Copyable {
           try channel.descriptor.send(.goOn)
         case .networkDevicesWanted:
           try moveNetworkDevices()
+          try channel.descriptor.send(.goOn)
+        case .oomScoreWanted:
+          try writeOOMScore()
           try channel.descriptor.send(.goOn)
         case .hooksWanted:
           try runHooksOutside(state())
@@ -204,6 +208,20 @@ package struct Launcher: ~Copyable {
     } catch {
       outsideFailure = error
       throw .brokenPipe
+    }
+  }
+
+  private mutating func writeOOMScore() throws(Errno) {
+    for step in plan.steps {
+      guard case .setOOMScore(let score) = step else { continue }
+      do throws(Errno) {
+        let files = try ProcessFiles.open(processID)
+        let file = try ProcessFiles.openFile("oom_score_adj", beneath: files.descriptor, .writeOnly)
+        try file.descriptor.writeAll(Array("\(score)".utf8))
+      } catch {
+        outsideFailure = step.failure(error)
+        throw .brokenPipe
+      }
     }
   }
 

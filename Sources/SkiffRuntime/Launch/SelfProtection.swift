@@ -12,22 +12,49 @@ package enum SelfProtection {
   /// Comes back when this process already runs protected; otherwise starts the program anew, with the same arguments.
   package static func ensure(arguments: [String], environment: [String]) throws(LaunchError) {
     do throws(Errno) {
-      if try isProtected() { return }
-      if environment.contains("\(marker)=1") { throw .accessDenied }
-      let image = try ExecImage(arguments: arguments, environment: environment + ["\(marker)=1"])
-      do throws(Errno) {
-        let tree = try Descriptor.workingDirectory.cloneTree("/proc/self/exe", recursive: false)
-        try tree.descriptor.changeMount(set: .readOnly)
-        throw image.execute("", beneath: tree.descriptor)
-      } catch {
-        // Without the right to mount, a sealed copy in memory does the same.
-        guard error == .notPermitted || error == .noSystemCall else { throw error }
-        let copy = try sealedCopy()
-        throw image.execute("", beneath: copy.descriptor)
+      if try isProtected() {
+        // In a user namespace a container's root may have power over this process: it must not look into it (CVE-2016-9962).
+        if try UserNamespace.isOuter() { try ProcessControl.setDumpable(false) }
+        return
       }
+      if environment.contains("\(marker)=1") { throw .accessDenied }
+      try startAnew(arguments: arguments, environment: environment)
     } catch {
       throw LaunchError("cannot protect the runtime's own program from the container: \(error)")
     }
+  }
+
+  /// Starts the program anew, protected.
+  static func startAnew(arguments: [String], environment: [String]) throws(Errno) -> Never {
+    let others = environment.filter { $0 != "\(marker)=1" }
+    let image = try ExecImage(arguments: arguments, environment: others + ["\(marker)=1"])
+    do throws(Errno) {
+      let tree = try ownTree()
+      try tree.descriptor.changeMount(set: .readOnly)
+      throw image.execute("", beneath: tree.descriptor)
+    } catch {
+      // Without the right to mount, or out of sight of its own file, a sealed copy in memory does the same.
+      guard [.notPermitted, .noSystemCall, .notFound, .accessDenied].contains(error) else { throw error }
+      let copy = try sealedCopy()
+      throw image.execute("", beneath: copy.descriptor)
+    }
+  }
+
+  /// A mount of the program's file alone.
+  private static func ownTree() throws(Errno) -> FileDescriptor {
+    do throws(Errno) {
+      return try Descriptor.workingDirectory.cloneTree("/proc/self/exe", recursive: false)
+    } catch {
+      guard error == .invalidArgument else { throw error }
+    }
+    // The file lies in a mount namespace that this process has left: what has its name here must be the same file.
+    let path = try Descriptor.workingDirectory.readLink("/proc/self/exe")
+    let tree = try Descriptor.workingDirectory.cloneTree(path, recursive: false)
+    let (found, own) = (
+      try tree.descriptor.status(), try Descriptor.workingDirectory.status("/proc/self/exe", follow: true)
+    )
+    guard found.device == own.device, found.inode == own.inode else { throw .notFound }
+    return tree
   }
 
   private static func isProtected() throws(Errno) -> Bool {

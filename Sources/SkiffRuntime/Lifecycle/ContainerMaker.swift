@@ -43,11 +43,19 @@ struct MadeContainer: ~Copyable {
 struct ContainerMaker {
   let store: ContainerStateStore
   let request: CreateRequest
+  private let callerPlace = CallerPlace()
+
+  init(store: ContainerStateStore, request: CreateRequest) {
+    self.store = store
+    self.request = request
+  }
 
   /// What the container's process does when it is ready, and with which streams.
   struct Handover {
     /// It waits for `start` at a socket in the state directory.
     var waitsAtSocket = false
+    /// This process stays and waits for its end.
+    var endsWithCaller = false
     /// It waits for this process's word.
     var waitsForWord = false
     var streams: [Descriptor] = []
@@ -93,7 +101,7 @@ struct ContainerMaker {
       rootPath: path.hasPrefix("/") ? path : "\(request.bundlePath)/\(path)", created: WallClock.now())
     record.annotations = spec.annotations
     record.hasPoststopHooks = !spec.hooks.poststop.isEmpty
-    record.ownerID = Credentials.effectiveUserID
+    record.ownerID = callerPlace.userOutside ?? Credentials.effectiveUserID
     record.hasKeyring = request.joinsNewKeyring
     for namespace in spec.linux.namespaces { record.namespaces.formUnion(namespace.type.flag) }
     return record
@@ -198,7 +206,7 @@ struct ContainerMaker {
   }
 
   private func makePlan(
-    _ spec: RuntimeSpec, _ record: ContainerRecord, _ handover: Handover
+    _ spec: RuntimeSpec, _ record: ContainerRecord, _ hierarchy: CgroupHierarchy, _ handover: Handover
   ) throws(RuntimeError) -> LaunchPlan {
     var circumstances = LaunchCircumstances(
       id: record.id, rootPath: record.rootPath, bundlePath: record.bundlePath)
@@ -211,13 +219,24 @@ struct ContainerMaker {
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.hasCgroup =
       spec.linux.intelRdt != nil || record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
-    circumstances.cgroupMounts = record.cgroup.map {
+    circumstances.endsWithCaller = handover.endsWithCaller
+    circumstances.isCallerInUserNamespace = callerPlace.isInUserNamespace
+    circumstances.mayChangeGroups = callerPlace.mayChangeGroups
+    if !callerPlace.mayChangeGroups, spec.process?.user.additionalGroupIDs.isEmpty == false {
+      throw .failed("process.user.additionalGids: the user namespace does not let supplementary groups be set")
+    }
+    // A container without a group of its own lives in its caller's, and sees that.
+    circumstances.cgroupMounts = (record.cgroup ?? (try? CgroupHierarchy.detect())?.callersRecord).map {
       CgroupMountPlan.make(
         $0, cgroupNamespace: spec.linux.namespaces.contains { $0.type == .cgroup && ($0.path ?? "").isEmpty })
     }
     var spec = spec
     if spec.process?.terminal == true, spec.process?.consoleSize == nil {
       spec.process?.consoleSize = CallerTerminal.size()
+    }
+    if callerPlace.userOutside != nil {
+      // This process lives in it: it was made for the container.
+      spec.linux.namespaces.removeAll { $0.type == .user }
     }
     if let path = request.networkNamespacePath {
       spec.linux.namespaces.removeAll { $0.type == .network }
@@ -321,6 +340,25 @@ struct ContainerMaker {
     if record.processID != 0 { _ = ContainerRuntime.runPoststop(record, spec) }
     try? store.remove(request.id)
   }
+}
+
+/// Where the calling process stands, and so what it cannot do.
+struct CallerPlace {
+  /// Somebody's user namespace, not the machine's first.
+  let isInUserNamespace: Bool
+  /// The user that it was before it went into a user namespace made for the container.
+  let userOutside: UInt32?
+
+  init() {
+    // Where even that cannot be found out, the kernel says what is refused.
+    isInUserNamespace = (try? UserNamespace.isOuter()) ?? false
+    userOutside = isInUserNamespace ? UserNamespaceEntry.userOutside : nil
+  }
+
+  /// Whether the machine's devices and control groups are somebody else's.
+  var isRestricted: Bool { isInUserNamespace || Credentials.effectiveUserID != 0 }
+
+  var mayChangeGroups: Bool { !isInUserNamespace || (try? UserNamespace.deniesGroups()) != true }
 }
 
 /// What the calling process can give to a container.

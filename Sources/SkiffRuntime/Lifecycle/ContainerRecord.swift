@@ -97,10 +97,14 @@ extension ContainerRecord {
 
   /// Whether the process still runs the launcher.
   private var isWaitingForStart: Bool {
-    guard let path = try? KernelPath("/proc/\(processID)/exe"),
-      let program = try? Descriptor.workingDirectory.status(path, follow: true)
-    else { return false }
-    return program.device == launcherDevice && program.inode == launcherInode
+    do throws(Errno) {
+      let program = try Descriptor.workingDirectory.status(try KernelPath("/proc/\(processID)/exe"), follow: true)
+      return program.device == launcherDevice && program.inode == launcherInode
+    } catch {
+      // An ordinary user may look at the container's programs, which are of the user's own user namespace, but not at the
+      // launcher, which hides from the container.
+      return error == .accessDenied && UserNamespaceEntry.isNeeded
+    }
   }
 
   /// A handle on the first process, if it is still the one that was started.

@@ -56,6 +56,7 @@ extension ContainerRuntime {
     }
     if process.terminal, process.consoleSize == nil { process.consoleSize = CallerTerminal.size() }
     var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
+    try note(CallerPlace(), process, &circumstances)
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
     circumstances.linux = spec.linux
@@ -71,6 +72,38 @@ extension ContainerRuntime {
     }
     plan.warnings.forEach(warn)
     return try launch(plan, process, request, record)
+  }
+
+  private func note(
+    _ place: CallerPlace, _ process: RuntimeSpec.Process, _ circumstances: inout ExecCircumstances
+  ) throws(RuntimeError) {
+    circumstances.isCallerInUserNamespace = place.isInUserNamespace
+    guard place.isInUserNamespace || circumstances.namespaces.contains(.user) else { return }
+    do throws(Errno) {
+      let initProcessID = circumstances.initProcessID
+      // Nobody can enter a user namespace twice.
+      if try UserNamespace.number() == UserNamespace.number(of: initProcessID) {
+        circumstances.namespaces.remove(.user)
+      }
+      circumstances.mayChangeGroups = try !UserNamespace.deniesGroups(to: initProcessID)
+    } catch {
+      throw .failed("cannot look at the container's user namespace: \(error)")
+    }
+    if !circumstances.mayChangeGroups, !process.user.additionalGroupIDs.isEmpty {
+      throw .failed("process.user.additionalGids: the user namespace does not let supplementary groups be set")
+    }
+  }
+
+  /// An ordinary user goes into the user namespace of the container first: comes back where that is not needed or done already.
+  package func enterUserNamespace(of id: ContainerID, arguments: [String]) throws(RuntimeError) {
+    guard UserNamespaceEntry.isNeeded else { return }
+    let record = try store.load(id)
+    guard record.namespaces.contains(.user), record.status() != .stopped else { return }
+    do throws(LaunchError) {
+      try UserNamespaceEntry.enter(containerOf: record, arguments: arguments)
+    } catch {
+      throw .launch(error)
+    }
   }
 
   private func launch(

@@ -20,6 +20,7 @@ extension ContainerRuntime {
     }
     var handover = ContainerMaker.Handover()
     handover.console = console.containerEnd
+    handover.endsWithCaller = !detaches
     let made = try maker.make(handover)
     made.warnings.forEach(warn)
     try runPoststart(made.record, made.spec)

@@ -12,6 +12,8 @@ package struct LaunchPlan: Sendable {
   package var newNamespaces: NamespaceFlags = []
   /// Namespaces that a process can only be born into: the parent enters them for its children before it clones.
   package var namespacesForChildren: [RuntimeSpec.Namespace] = []
+  /// Whether a process between the parent and the child enters `namespacesForChildren`: for a parent that has no right to come back.
+  package var goesBetween = false
   /// A user namespace to join, before anything else.
   package var userNamespacePath: String?
   package var uidMappings: [RuntimeSpec.IDMapping] = []

@@ -9,6 +9,9 @@ package struct ExecCircumstances: Sendable {
   package var initProcessID: Int32
   package var grantable = CapabilitySet(rawValue: .max)
   package var hasCgroup = false
+  /// As in `LaunchCircumstances`.
+  package var isCallerInUserNamespace = false
+  package var mayChangeGroups = true
   package var preservedDescriptors: UInt32 = 0
   package var replacesStandardStreams = false
   /// What holds for every process of the container: filter, execution domain, memory policy.
@@ -31,6 +34,7 @@ extension LaunchPlanner {
     var plan = LaunchPlan()
     // Before the move into the group, on the parent: on cgroup v2 the process is born in the group.
     if let cpus = process.execCPUAffinity?.initial, !cpus.isEmpty { plan.initialAffinity = NumberList.words(cpus) }
+    plan.goesBetween = circumstances.isCallerInUserNamespace
     let isInsideUserNamespace = circumstances.namespaces.contains(.user)
     if circumstances.replacesStandardStreams { plan.steps.append(.takeStandardStreams) }
     if circumstances.hasCgroup { plan.steps.append(.enterCgroup) }
@@ -54,6 +58,7 @@ extension LaunchPlanner {
     if let score = process.oomScoreAdjustment { plan.steps.append(.setOOMScore(score)) }
     var builder = ProcessPlanner(
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
+    builder.mayChangeGroups = circumstances.mayChangeGroups
     plan.steps.append(contentsOf: builder.limits())
     builder.fillProgram(&plan)
     if let name = circumstances.keyringName { plan.steps.append(.joinSessionKeyring(KeyringPlan(name: name))) }

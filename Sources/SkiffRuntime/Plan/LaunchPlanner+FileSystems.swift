@@ -231,7 +231,7 @@ extension LaunchPlanner {
     }
     for node in nodes {
       // mknod is refused inside a user namespace: there the host's node is shown instead.
-      if isInsideUserNamespace, node.type != .fifo {
+      if isInsideUserNamespace || circumstances.isCallerInUserNamespace, node.type != .fifo {
         planInternalBind(
           node.path, on: node.path, MountOptions(), keyPath: "linux.devices (\(node.path))")
       } else {

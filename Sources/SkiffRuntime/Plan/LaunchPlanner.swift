@@ -25,6 +25,12 @@ package struct LaunchCircumstances: Sendable {
   package var grantable = CapabilitySet(rawValue: .max)
   package var hasCgroup = false
   package var securityModules = SecurityModules()
+  /// The caller lives in a user namespace that somebody made: devices and other people's namespaces are out of its reach.
+  package var isCallerInUserNamespace = false
+  /// Whether the process may change its supplementary groups.
+  package var mayChangeGroups = true
+  /// The runtime stays and waits for the process: whoever kills the one means the other.
+  package var endsWithCaller = false
   /// What a mount of type `cgroup` consists of; nil where the container has no cgroup to show.
   package var cgroupMounts: CgroupMountPlan?
 
@@ -91,6 +97,7 @@ package struct LaunchPlanner {
     plan.timeOffsets = spec.linux.timeOffsets
     plan.hooks = spec.hooks
     plan.bundlePath = circumstances.bundlePath
+    plan.goesBetween = circumstances.isCallerInUserNamespace
 
     if circumstances.replacesStandardStreams { plan.steps.append(.takeStandardStreams) }
     // First of all: what the launch itself uses is counted in the container's cgroup, and its limits hold for every later step.
@@ -176,6 +183,8 @@ package struct LaunchPlanner {
   private mutating func planProcess() throws(LaunchError) {
     var builder = ProcessPlanner(
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
+    builder.mayChangeGroups = circumstances.mayChangeGroups
+    builder.endsWithCaller = circumstances.endsWithCaller
     plan.steps.append(contentsOf: builder.limits())
     builder.fillProgram(&plan)
     plan.steps.append(.findExecutable(builder.search()))

@@ -163,7 +163,7 @@ extension LaunchStep {
     case .setUser(let user):
       Self.tell(
         "become user \(user.userID), group \(user.groupID)",
-        "setgroups(\(user.groups)), setresgid(\(user.groupID)), setresuid(\(user.userID))",
+        (user.groups.map { "setgroups(\($0)), " } ?? "") + "setresgid(\(user.groupID)), setresuid(\(user.userID))",
         "setpriv --reuid \(user.userID) --regid \(user.groupID)")
     case .dropBoundingSet(let numbers):
       Self.tell(
@@ -179,6 +179,8 @@ extension LaunchStep {
     case .installFilter:
       Self.tell("filter system calls", "seccomp(SECCOMP_SET_MODE_FILTER)", "# seccomp has no command of its own")
     case .enterWorkingDirectory(let path): Self.tell("enter the directory \(path)", "chdir(\"\(path)\")", "cd \(path)")
+    case .endWithCaller:
+      Self.tell("end when the runtime ends", "prctl(PR_SET_PDEATHSIG, SIGKILL)", "setpriv --pdeathsig KILL")
     case .closeDescriptors(let preserve):
       Self.tell(
         "close every other file", "close_range(\(UInt64(preserve) + 3), ~0, CLOSE_RANGE_CLOEXEC)", "exec 3>&- 4>&- …")

@@ -68,6 +68,7 @@ package enum LaunchStep: Equatable, Sendable {
   case setNoNewPrivileges
   case installFilter
   case enterWorkingDirectory(String)
+  case endWithCaller
   case closeDescriptors(preserve: UInt32)
   case execute(String)
 }
@@ -187,11 +188,12 @@ package struct KeyringPlan: Equatable, Sendable {
 package struct UserPlan: Equatable, Sendable {
   package var userID: UInt32
   package var groupID: UInt32
-  package var groups: [UInt32]
+  /// Supplementary groups; nil where the user namespace does not let them be changed.
+  package var groups: [UInt32]?
   /// Whether capabilities must survive the change of user until they are set.
   package var keepsCapabilities: Bool
 
-  package init(userID: UInt32, groupID: UInt32, groups: [UInt32], keepsCapabilities: Bool) {
+  package init(userID: UInt32, groupID: UInt32, groups: [UInt32]?, keepsCapabilities: Bool) {
     self.userID = userID
     self.groupID = groupID
     self.groups = groups

@@ -7,6 +7,10 @@ struct ProcessPlanner {
   /// Capabilities that the caller can give away.
   let grantable: CapabilitySet
   let isInsideUserNamespace: Bool
+  /// Without it the process keeps the groups that it came with; asking for any other was refused before.
+  var mayChangeGroups = true
+  /// Whether the process is killed when the runtime that waits for it is.
+  var endsWithCaller = false
   private(set) var warnings: [String] = []
 
   init(process: RuntimeSpec.Process, grantable: CapabilitySet, isInsideUserNamespace: Bool) {
@@ -86,7 +90,8 @@ struct ProcessPlanner {
     steps.append(
       .setUser(
         UserPlan(
-          userID: process.user.userID, groupID: process.user.groupID, groups: process.user.additionalGroupIDs,
+          userID: process.user.userID, groupID: process.user.groupID,
+          groups: mayChangeGroups ? process.user.additionalGroupIDs : nil,
           keepsCapabilities: capabilities != nil)))
     if let capabilities { steps.append(.setCapabilities(capabilities.plan)) }
     if process.noNewPrivileges {
@@ -94,6 +99,8 @@ struct ProcessPlanner {
       // As late as can be: nothing below but what every filter must allow for execve itself.
       if hasFilter { steps.append(.installFilter) }
     }
+    // Every change of user forgets it.
+    if endsWithCaller { steps.append(.endWithCaller) }
     // After the last step that opens anything: the program inherits the standard streams and what was asked for (CVE-2024-21626).
     steps.append(.closeDescriptors(preserve: preservedDescriptors))
     steps.append(.execute(process.arguments.first ?? ""))
