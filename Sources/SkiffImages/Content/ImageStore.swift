@@ -204,6 +204,21 @@ extension ImageStore {
     return try beginBlob()
   }
 
+  /// Throws away what came of a blob so far, unless another process is about to go on with it.
+  package func discardPartialBlob(_ digest: Digest) throws(ImageStoreError) {
+    let name = try blobName(digest)
+    do throws(Errno) {
+      let file = try partial.descriptor.open(name, [.readWrite, .noFollow])
+      try file.descriptor.lock(exclusive: true, wait: false)
+      let inode = try file.descriptor.status().inode
+      if try partial.descriptor.status(name).inode == inode { try partial.descriptor.unlink(name) }
+    } catch {
+      guard error == .notFound || error == .wouldBlock else {
+        throw .kernel(act: "remove", thing: "part of blob \(digest)", error)
+      }
+    }
+  }
+
   /// Stores a small object; gives its digest.
   package func writeBlob(_ content: [UInt8]) throws(ImageStoreError) -> Digest {
     let digest = Digest(sha256: SHA256.hexadecimal(of: content))

@@ -56,12 +56,26 @@ package struct ImagePull: Sendable {
     try checkPlatform(configuration, what: reference.familiar)
     let plans = try LayerPlan.plans(
       manifest: found.manifest, configuration: configuration, what: reference.familiar)
-    let pipeline = LayerPipeline(installation: installation, board: board)
-    try await pipeline.run(plans) { (plan, progress) async throws(TransferError) in
-      try await fetchBlob(plan.blob, what: "layer \(plan.blob.digest.text)", client: client, progress: progress)
-    }
+    try await bring(plans, client: client)
     return try stored(reference.familiar) { () throws(ImageStoreError) in
       try name(reference, found)
+    }
+  }
+
+  private func bring(_ plans: [LayerPlan], client: RegistryClient) async throws(TransferError) {
+    do throws(TransferError) {
+      try await LayerPipeline(installation: installation, board: board).run(plans) {
+        (plan, progress) async throws(TransferError) in
+        try await fetchBlob(plan.blob, what: "layer \(plan.blob.digest.text)", client: client, progress: progress)
+      }
+    } catch {
+      // The others were interrupted by the one that failed; what they have is of use only where that may pass.
+      guard !error.leavesResumableBlob else { throw error }
+      for plan in plans {
+        // The failure that led here is told; what stays is found by a later sweep.
+        do throws(ImageStoreError) { try installation.images.discardPartialBlob(plan.blob.digest) } catch {}
+      }
+      throw error
     }
   }
 
