@@ -99,10 +99,11 @@ final class CurlTransfer {
   /// The proxy for plain text from HTTP_PROXY. libcurl itself reads the variables of all other proxies, and this one in lower case alone:
   /// a web server that runs programs sets it to what a client sent (CVE-2016-5385), which REQUEST_METHOD tells.
   private static let plainTextProxy: String? = {
-    guard ProcessEnvironment.value(named: "http_proxy") == nil,
-      ProcessEnvironment.value(named: "REQUEST_METHOD") == nil
-    else { return nil }
-    return ProcessEnvironment.value(named: "HTTP_PROXY")
+    // An empty variable is one that is not set.
+    func value(_ name: String) -> String? {
+      ProcessEnvironment.value(named: name).flatMap { $0.isEmpty ? nil : $0 }
+    }
+    return value("http_proxy") == nil && value("REQUEST_METHOD") == nil ? value("HTTP_PROXY") : nil
   }()
 
   private func connectCallbacks() -> Bool {
@@ -212,7 +213,7 @@ final class CurlTransfer {
     case CURLE_SSL_CACERT_BADFILE:
       return .untrusted("the registry's own authorities (*.crt) cannot be read")
     case CURLE_SSL_CERTPROBLEM:
-      return .badClientCertificate(libraryWords())
+      return .clientCertificate("the client certificate cannot be used: \(libraryWords())")
     case CURLE_SSL_CONNECT_ERROR:
       return .noSecureConnection(libraryWords())
     case CURLE_PARTIAL_FILE:
@@ -252,7 +253,7 @@ final class CurlTransfer {
   private func explainBreak(_ words: String) -> HTTPFailure {
     // An alert comes after our half of a handshake is done (TLS 1.3): the first read meets it.
     if words.contains("alert certificate required") {
-      return .noSecureConnection("the server wants a client certificate")
+      return .clientCertificate("the server wants a client certificate")
     }
     if words.contains(" alert ") { return .noSecureConnection(words) }
     if words.contains("CONNECT") { return .unreachable("the proxy refuses: \(words)") }

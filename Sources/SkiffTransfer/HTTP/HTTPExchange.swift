@@ -65,8 +65,8 @@ package enum HTTPFailure: Error, Equatable, Sendable {
   case stalled(seconds: Int)
   /// The server's certificate or the authority file was refused.
   case untrusted(String)
-  /// Our own certificate or its key is of no use.
-  case badClientCertificate(String)
+  /// The server wants a certificate of ours, or ours is of no use.
+  case clientCertificate(String)
   /// The other side does not speak TLS, or ours only.
   case noSecureConnection(String)
   /// The connection broke; worth another try.
@@ -82,7 +82,7 @@ package enum HTTPFailure: Error, Equatable, Sendable {
   /// speaks TLS is what the person must hear.
   var maySpeakOtherwise: Bool {
     switch self {
-    case .timedOut, .stalled, .untrusted, .badClientCertificate, .cancelled: false
+    case .timedOut, .stalled, .untrusted, .clientCertificate, .cancelled: false
     case .unreachable, .noSecureConnection, .interrupted, .malformed, .stoppedByReceiver: true
     }
   }
@@ -103,7 +103,7 @@ extension HTTPFailure: CustomStringConvertible {
     case .timedOut: "timed out"
     case .stalled(let seconds): "no data for \(seconds) seconds"
     case .untrusted(let reason): "certificate not trusted: \(reason)"
-    case .badClientCertificate(let reason): "the client certificate cannot be used: \(reason)"
+    case .clientCertificate(let reason): reason
     case .noSecureConnection(let reason): "no TLS connection: \(reason)"
     case .interrupted(let reason): reason
     case .malformed(let reason): "not a valid HTTP answer: \(reason)"

@@ -63,6 +63,13 @@ final class Store {
     try IntegrationTests.run([Programs.skiff] + globals + arguments, input: input, seconds: seconds)
   }
 
+  /// The same in other surroundings: `before` are the words of a program that starts skiff.
+  func attempt(
+    _ arguments: String..., before: [String], environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try IntegrationTests.run(before + [Programs.skiff] + globals + arguments, environment: environment)
+  }
+
   /// Runs skiff's transfer program, whatever comes of it: for options that skiff itself does not have.
   func transfer(_ arguments: String..., seconds: Double = 120) throws -> Outcome {
     try IntegrationTests.run(
