@@ -206,7 +206,7 @@ struct ContainerMaker {
   }
 
   private func makePlan(
-    _ spec: RuntimeSpec, _ record: ContainerRecord, _ hierarchy: CgroupHierarchy, _ handover: Handover
+    _ spec: RuntimeSpec, _ record: ContainerRecord, _ handover: Handover
   ) throws(RuntimeError) -> LaunchPlan {
     var circumstances = LaunchCircumstances(
       id: record.id, rootPath: record.rootPath, bundlePath: record.bundlePath)
