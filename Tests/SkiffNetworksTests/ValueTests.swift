@@ -59,7 +59,7 @@ import Testing
       Route(destination: try #require(IPv4Subnet(text)), table: 254)
     }
     let candidates = SubnetChoice.candidates
-    #expect(candidates.count == 8)
+    #expect(candidates.count > 3000)
     let chosen = { (routes: [Route]) in SubnetChoice.firstFree(among: candidates, routes: routes)?.description }
 
     #expect(chosen([]) == "10.87.0.0/22")

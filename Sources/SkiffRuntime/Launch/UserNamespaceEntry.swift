@@ -176,7 +176,9 @@ private struct MapClerk: ~Copyable {
     var answer = ""
     for program in programs where answer.isEmpty {
       do throws(Errno) {
-        if let failure = try HookRunner.run(program, state: [], HookRunner.Surroundings()) { answer = "\(program.path): \(failure)" }
+        if let failure = try HookRunner.run(program, state: [], HookRunner.Surroundings()) {
+          answer = "\(program.path): \(failure)"
+        }
       } catch {
         answer = "cannot run \(program.path): \(error)"
       }

@@ -197,8 +197,11 @@ struct ContainerMaker {
       try placement?.make(spec, id: record.id, enforcesDevices: !SystemdUnit.callerIsUser)
     } catch {
       let named = !(spec.linux.cgroupsPath ?? "").isEmpty
-      guard request.isRootless, !named, error.isRefusal, ContainerPlacement.needsNoGroup(spec) else {
+      guard request.isRootless, !named, error.isRefusal else {
         throw .failed("cannot make the container's control group: \(error)")
+      }
+      if let limit = ContainerPlacement.firstLimit(spec) {
+        throw .failed("cannot make the control group that \(limit) needs: \(error)")
       }
       // Nothing is limited and no place was named: a user to whom no groups were given runs without one.
       record.cgroup = nil

@@ -66,13 +66,16 @@ final class ContainerPlacement {
   }
 
   /// Whether the document asks for nothing that would be lost without a group.
-  static func needsNoGroup(_ spec: RuntimeSpec) -> Bool {
-    guard let resources = spec.linux.resources else { return true }
+  static func needsNoGroup(_ spec: RuntimeSpec) -> Bool { firstLimit(spec) == nil }
+
+  /// The key path of the first limit that the configuration asks for.
+  static func firstLimit(_ spec: RuntimeSpec) -> String? {
+    guard let resources = spec.linux.resources else { return nil }
     do throws(CgroupError) {
-      return try CgroupSettings.make(resources, version: .v2).isEmpty
+      return try CgroupSettings.make(resources, version: .v2).first?.setting
     } catch {
       // Something that only another generation has: it is asked for all the same.
-      return false
+      return "linux.resources"
     }
   }
 

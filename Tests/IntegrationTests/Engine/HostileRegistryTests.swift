@@ -137,7 +137,8 @@ extension Integration {
 
         #expect(code == 1)
         #expect(matches(said, "skiff: cannot pull NAME: \(wrong.words)\n"), "\(said)")
-        #expect(try store.content() == [])
+        let left = try store.content()
+        #expect(left == [], "\(left)")
       }
     }
 

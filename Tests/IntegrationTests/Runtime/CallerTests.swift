@@ -240,7 +240,7 @@ private final class Call {
       #expect(outcome.code == help.code)
     } else if help.code != 0 {
       #expect(outcome.code == 1)
-      #expect(try harbour.read("err").contains("checkpoint"))
+      #expect(try harbour.read("err").contains("criu"))
       #expect(try bundle.state().status.text == "running")
     } else {
       #expect(outcome.code == 0 && harbour.exists("image"))
