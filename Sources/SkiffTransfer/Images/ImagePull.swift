@@ -138,7 +138,7 @@ package struct ImagePull: Sendable {
       try await BlobFetch(client: client, descriptor: descriptor, what: what, options: options)
         .run(into: receiver) { progress(.retrying, $0) }
     } catch {
-      if !error.leavesResumableBlob { receiver.discard() }
+      if error.leavesResumableBlob { receiver.close() } else { receiver.discard() }
       throw error
     }
     try receiver.commit(descriptor.digest)

@@ -116,6 +116,11 @@ final class BlobReceiver: BodyReceiver {
     if let fault { throw fault }
   }
 
+  /// Lets go of what came, for a later try to go on with. The transport may hold this object a little longer; the file must not wait for it.
+  func close() {
+    state.withLock { $0 = nil }
+  }
+
   /// Forgets what came: it is wrong, and must not be continued by a later try.
   func discard() {
     state.withLock { state in
