@@ -128,16 +128,22 @@ extension ImageStore {
     return try ImageIndexFile(parsing: bytes)
   }
 
+  /// Keeps others from changing the index while the descriptor is open.
+  func lockIndex() throws(ImageStoreError) -> FileDescriptor {
+    let directory = directory.descriptor
+    return try storing("lock", "images/index.json") { () throws(Errno) in
+      let file = try directory.open("index.lock", [.readWrite, .create, .noFollow], mode: 0o600)
+      try file.descriptor.lock(exclusive: true, wait: true)
+      return file
+    }
+  }
+
   /// Changes the index: no other change comes between reading and writing. Nothing slow may happen inside.
   func changeIndex(
     _ change: (inout ImageIndexFile) throws(ImageStoreError) -> Void
   ) throws(ImageStoreError) {
     let directory = directory.descriptor
-    let lock = try storing("lock", "images/index.json") { () throws(Errno) in
-      let file = try directory.open("index.lock", [.readWrite, .create, .noFollow], mode: 0o600)
-      try file.descriptor.lock(exclusive: true, wait: true)
-      return file
-    }
+    let lock = try lockIndex()
     var index = try readIndex()
     try change(&index)
     let bytes = index.serialized()

@@ -97,6 +97,21 @@ extension ImageStore {
 
 // What lies on the disk.
 extension ImageStore {
+  /// Removes what a crash left half written, when nobody is bringing anything in just now. Parts of blobs that can be gone on with stay.
+  package func sweepLeftovers() throws(ImageStoreError) {
+    guard let hold = try holdAlone() else { return }
+    for name in try names(in: partial.descriptor, "blobs on their way") where name.bytes.first == UInt8(ascii: ".") {
+      try storing("remove", "leftover \(name)") { () throws(Errno) in try partial.descriptor.removeTree(name) }
+    }
+    // The index is rewritten without a hold, but never without its own lock.
+    let lock = try lockIndex()
+    for name in try names(in: directory.descriptor, "the images") where name.bytes.starts(with: ".new-".utf8) {
+      try storing("remove", "leftover \(name)") { () throws(Errno) in try directory.descriptor.unlink(name) }
+    }
+    _ = consume lock
+    _ = consume hold
+  }
+
   /// Blobs that came in part are kept so long to be resumed.
   private static let partialSeconds: Int64 = 7 * 86400
 

@@ -57,10 +57,10 @@ package struct TransferProgram: Sendable {
     }
   }
 
-  /// Bars on a terminal. Elsewhere a pull says what it does, as docker's does; load and import are quick and only say what came of it.
+  /// Bars on a terminal that can move its cursor. Elsewhere a pull says what it does, as docker's does; load and import are quick and only say what came of it.
   private static func style(_ arguments: TransferArguments) -> ProgressBoard.Style {
     if arguments.isQuiet { return .silent }
-    if Descriptor.standardError.isTerminal { return .bars }
+    if Descriptor.standardError.isTerminal, ProcessEnvironment.value(named: "TERM") != "dumb" { return .bars }
     if case .pull = arguments.command { return .lines }
     return .silent
   }
@@ -130,8 +130,11 @@ package struct TransferProgram: Sendable {
   private static func filling<Value: Sendable>(
     _ store: LayerInstallation, _ body: (LayerInstallation) async throws(TransferError) -> Value
   ) async throws(TransferError) -> Value {
-    // What a crash left half unpacked: unfinished directories that nobody holds locked.
-    do throws(ImageStoreError) { try store.layers.sweepLeftovers() } catch {}
+    // What a crash left half done: nothing that could stop this transfer, and the next one looks again.
+    do throws(ImageStoreError) {
+      try store.layers.sweepLeftovers()
+      try store.images.sweepLeftovers()
+    } catch {}
     do throws(TransferError) {
       return try await body(store)
     } catch {

@@ -83,6 +83,7 @@ final class Store {
       "images/index.lock", "images/oci-layout", "images/partial", "layers", "names", "networks", "storage.json",
       "volumes",
     ]
+    guard FileManager.default.fileExists(atPath: root) else { return [] }
     return try FileManager.default.subpathsOfDirectory(atPath: root).filter { !usual.contains($0) }.sorted()
   }
 
