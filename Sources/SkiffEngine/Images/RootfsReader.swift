@@ -22,32 +22,44 @@ struct RootfsReader {
         case .entangled: break
         }
       }
-      return try Self.read(try openWhole(), try KernelPath("/" + name), limitBytes: limitBytes)
     } catch {
-      switch error {
-      case .notFound, .notDirectory, .tooManyLinks: return nil
-      default: throw .kernel(act: "read", thing: "/\(name) of the image", cause: error)
-      }
+      try Self.acceptAbsence(error, name)
+      return nil
+    }
+    let root = try openWhole()
+    do throws(Errno) {
+      return try Self.read(root, try KernelPath("/" + name), limitBytes: limitBytes)
+    } catch {
+      try Self.acceptAbsence(error, name)
+      return nil
+    }
+  }
+
+  private static func acceptAbsence(_ error: Errno, _ name: String) throws(EngineError) {
+    switch error {
+    case .notFound, .notDirectory, .tooManyLinks: return
+    default: throw .kernel(act: "read", thing: "/\(name) of the image", cause: error)
     }
   }
 
   /// The root directory, for reading: layers are put together by a mount that is attached nowhere and ends with the handle.
-  func openWhole() throws(Errno) -> Root {
+  func openWhole() throws(EngineError) -> Root {
     switch rootfs {
     case .directory(let path):
-      return try Root(opening: try KernelPath(path))
+      return try naming("open", path) { () throws(Errno) in try Root(opening: try KernelPath(path)) }
     case .overlay(let lower, _, _):
-      if lower.count == 1 { return try Root(opening: try KernelPath(lower[0])) }
-      let context = try FileSystemContext(type: "overlay")
-      try context.distrustLayers()
-      for layer in lower { try context.set("lowerdir+", to: try KernelPath(layer)) }
-      return Root(adopting: try context.mount([.readOnly, .noDevices, .noSetUserID]))
+      return try naming("put together", "the image's layers") { () throws(Errno) in
+        if lower.count == 1 { return try Root(opening: try KernelPath(lower[0])) }
+        let context = try FileSystemContext(type: "overlay")
+        try context.distrustLayers()
+        for layer in lower { try context.set("lowerdir+", to: try KernelPath(layer)) }
+        return Root(adopting: try context.mount([.readOnly, .noDevices, .noSetUserID]))
+      }
     case .image(let file, let type):
-      let source = RootfsSource.image(file: file, type: type, isReadOnly: true)
       do throws(LaunchError) {
-        return Root(adopting: try source.makeTree())
+        return Root(adopting: try RootfsSource.image(file: file, type: type, isReadOnly: true).makeTree())
       } catch {
-        throw .invalidArgument
+        throw .refused(error.description)
       }
     }
   }

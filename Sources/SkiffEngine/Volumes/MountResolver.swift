@@ -61,8 +61,8 @@ struct MountResolver: ~Copyable {
   /// Copies what the image has at `path` into a fresh volume, with its owners, modes and attributes.
   private func fill(_ data: Descriptor, from path: String) throws(EngineError) {
     let act = "copy from the image"
+    let root = try reader.openWhole()
     try naming(act, path) { () throws(Errno) in
-      let root = try reader.openWhole()
       let source: FileDescriptor
       do throws(Errno) {
         source = try root.open(try KernelPath(path), [.readOnly, .directory])

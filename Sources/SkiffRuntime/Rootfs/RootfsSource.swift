@@ -86,6 +86,7 @@ extension RootfsSource {
       let flags: OpenFlags = isReadOnly ? .readOnly : .readWrite
       let image = try Descriptor.workingDirectory.open(try KernelPath(file), [flags, .nonBlocking])
       guard try image.descriptor.status().type == .regular else { throw .invalidArgument }
+      try claim(image.descriptor, exclusive: !isReadOnly)
       // The loop device goes with the last mount of it.
       let loop = try LoopDevice.attach(file: image.descriptor, readOnly: isReadOnly)
       let context = try FileSystemContext(type: try KernelPath(type))
@@ -93,9 +94,31 @@ extension RootfsSource {
       if isReadOnly { try context.set(flag: "ro") }
       return try context.mount(isReadOnly ? [.readOnly, .noDevices] : [.noDevices])
     } catch {
-      throw LaunchError("cannot mount the \(type) file system in \(file): \(error)")
+      let reason = error == .busy ? "another container uses it" : error.description
+      throw LaunchError("cannot mount the \(type) file system in \(file): \(reason)")
     }
   }
+}
+
+extension RootfsSource {
+  /// Takes the file for this mount alone, or for readers alone.
+  ///
+  /// The kernel does not know two loop devices of one file to be one disk: each mount would write over what the other did. The device
+  /// holds the open file, and with it this lock, until it is gone; that is in the kernel's own time after the last mount of it.
+  private static func claim(_ file: Descriptor, exclusive: Bool) throws(Errno) {
+    for _ in 0..<claimTries {
+      do throws(Errno) {
+        return try file.lock(exclusive: exclusive, wait: false)
+      } catch {
+        guard error == .wouldBlock else { throw error }
+      }
+      ClockTime.sleep(milliseconds: 5)
+    }
+    throw .busy
+  }
+
+  /// Two seconds.
+  private static var claimTries: Int { 400 }
 }
 
 /// One owner that can be optional and lent.
