@@ -42,7 +42,7 @@ private struct TreeWalk {
         ("type", .text(status.type.map { "\($0)" } ?? "unknown")),
         ("mode", .integer(Int64(status.permissions))),
         ("owner", .text("\(status.userID):\(status.groupID)")),
-        ("modified", .integer(status.modifiedSeconds)),
+        ("modified", .text("\(status.modifiedSeconds).\(status.modifiedNanoseconds)")),
       ]
       switch status.type {
       case .regular:

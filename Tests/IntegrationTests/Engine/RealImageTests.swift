@@ -12,7 +12,7 @@ extension Integration {
     {
       try inHarbour { harbour in
         let layout = try LayeredImage.build(harbour)
-        let expected = try LayeredImage.expected(harbour, layout: layout)
+        let expected = try LayeredImage.expected()
         let registry = try Registry(harbour)
         try registry.push("oci:\(layout):sea", as: "fleet/sea:1", pushOptions)
         let store = try Store(harbour, hasImage: false)

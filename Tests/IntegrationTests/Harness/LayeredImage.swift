@@ -2,13 +2,27 @@ import Foundation
 
 /// An image of three layers that holds what layers can hold, made by tar and umoci.
 enum LayeredImage {
-  /// Builds it in an OCI layout, by the name `sea`, and gives the layout's path.
+  /// Gives a test its own copy of the OCI layout, in which the image has the name `sea`.
   static func build(_ harbour: Harbour) throws -> String {
-    let work = try harbour.makeDirectory("making")
     let layout = harbour.path("layout")
+    try shell("cp -a \(try made.get().layout) \(layout)")
+    return layout
+  }
+
+  /// Made once: the layout, and what umoci unpacks from it.
+  private static let made = Result { () throws -> (layout: String, entries: [String: String]) in
+    _ = try Store.archive()
+    let work = Programs.built + "test-images/layered"
+    let layout = work + "/layout"
+    try build(layout, in: work)
+    let entries = try unpack(layout, in: work)
+    return (layout, entries)
+  }
+
+  private static func build(_ layout: String, in work: String) throws {
     try shell(
       """
-      cd \(work)
+      rm -rf \(work); mkdir -p \(work); cd \(work)
       mkdir first second third
       # First: the base, and one of everything.
       cp -a \(try Store.tree())/. first/
@@ -32,22 +46,24 @@ enum LayeredImage {
       # Second: whiteouts, an opaque directory, things that change their kind.
       mkdir -p keep opaque change/to-directory
       touch .wh.gone keep/.wh.b opaque/.wh..wh..opq
+      far=$(printf 'f%.0s' $(seq 1 150)); mkdir -p $far; echo far > $far/$far; ln $far/$far $far/again
       echo new > opaque/new; echo inside > change/to-directory/inside; echo file > change/to-file
       mkdir change/to-other-link; echo real > change/to-other-link/real
       cd ../third
       # Third: what the second took away comes back, modes change.
       mkdir -p gone keep; echo back > gone/back; chmod 700 keep
       cd ..
-      for layer in first second third; do
+      # POSIX's form has attributes and times to the nanosecond; GNU's has long names of its own.
+      for layer in first third; do
         tar --numeric-owner --xattrs --xattrs-include='*' --sparse -C $layer -cf $layer.tar .
       done
+      tar --format=gnu --numeric-owner -C second -cf second.tar .
       umoci init --layout \(layout)
       umoci new --image \(layout):sea
       for layer in first second third; do umoci raw add-layer --image \(layout):sea $layer.tar; done
       umoci config --image \(layout):sea --config.user 1000:2000 --config.env SEA=deep --config.env PATH=/bin \
         --config.workingdir /owned --config.cmd probe --config.cmd see --os linux --architecture amd64
       """)
-    return layout
   }
 
   /// Paths that a container has mounts or files of its own on.
@@ -64,11 +80,11 @@ enum LayeredImage {
   }
 
   /// What umoci makes of the image: the other opinion.
-  static func expected(_ harbour: Harbour, layout: String) throws -> [String: String] {
-    let bundle = harbour.path("unpacked")
-    if !FileManager.default.fileExists(atPath: bundle) {
-      try shell("umoci unpack --image \(layout):sea \(bundle)")
-    }
+  static func expected() throws -> [String: String] { try made.get().entries }
+
+  private static func unpack(_ layout: String, in work: String) throws -> [String: String] {
+    let bundle = work + "/unpacked"
+    try shell("umoci unpack --image \(layout):sea \(bundle)")
     // The probe reads attributes through /proc.
     let outcome = try run(
       [
