@@ -48,6 +48,11 @@ package struct WebAddress: Sendable, Hashable {
       guard let number = UInt16(portText) else { return nil }
       port = number
     }
+    // The text is read once more by who connects. A host that is another one then (`127%2e1`: first a name, then an address) would pass
+    // every check made here and be reached all the same.
+    guard let again = AddressParser(), again.set(text), again.part(CURLUPART_HOST) == host,
+      again.part(CURLUPART_PORT) == parser.part(CURLUPART_PORT), again.part(CURLUPART_SCHEME) == schemeText
+    else { return nil }
     self.scheme = scheme
     self.host = host
     self.port = port

@@ -15,7 +15,7 @@ import Testing
   @Test(arguments: [
     "ftp://example.com/", "file:///etc/passwd", "example.com", "/v2/", "", "http://user:secret@example.com/",
     "http://user@example.com/", "http://example.com:99999/", "http://exa mple.com/", "http://example.com/\u{7}",
-    "http:///", "gopher://127.0.0.1:25/",
+    "http:///", "gopher://127.0.0.1:25/", "http://127%2e1/", "http://0%2e0/", "https://0x7f%2e1:5000/",
   ])
   func `what is no plain http address is refused`(text: String) {
     #expect(WebAddress(text) == nil)
