@@ -78,6 +78,7 @@ package struct TreeCopy: ~Copyable {
       try to.makeSymbolicLink(name, target: try from.readLink(name))
       let made = try to.open(name, [.pathOnly, .noFollow])
       try made.descriptor.changeOwner(userID: status.userID, groupID: status.groupID)
+      try copyTime(status, name, to)
     // What overlayfs takes for "gone": in the lowest layer it hides nothing, and is nothing.
     case .characterDevice where status.specialDevice == 0: break
     case .fifo, .socket, .characterDevice, .blockDevice:
@@ -92,9 +93,16 @@ package struct TreeCopy: ~Copyable {
       let made = try to.open(name, [.pathOnly, .noFollow])
       try made.descriptor.changeOwner(userID: status.userID, groupID: status.groupID)
       try made.descriptor.changeModeOfHandle(status.permissions)
+      try copyTime(status, name, to)
     // A type that Linux does not have.
     case nil: throw .invalidArgument
     }
+  }
+
+  /// Of what is not opened: links, devices, pipes.
+  private func copyTime(_ status: FileStatus, _ name: KernelPath, _ to: Descriptor) throws(Errno) {
+    let modified = FileTime(seconds: status.modifiedSeconds, nanoseconds: status.modifiedNanoseconds)
+    try to.setTimes(name, accessed: modified, modified: modified)
   }
 
   /// Owner first: changing it takes setuid bits and capabilities away.
