@@ -83,9 +83,10 @@ extension Integration {
     @Test func `a container outlives its monitor, and is listed, stopped, started and removed`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
-        let session = try store.session("run", "--name", "one", Store.image, "sleep", "1000")
+        let session = try store.session("run", "--name", "one", Store.image, "sh", "-c", "echo aboard; sleep 1000")
         guard let monitor = try child(of: session.processID) else { throw Trouble("no monitor was started") }
-        try awaiting("the start") { try store.attempt("inspect", "one").output.contains("\"Running\": true") }
+        // Its program must run: until then a monitor takes the container with it.
+        try awaiting("the start") { try store.attempt("logs", "one").output.contains("aboard") }
         kill(monitor, SIGKILL)
 
         let lost = try session.wait()
