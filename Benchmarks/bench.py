@@ -84,6 +84,8 @@ class Bench:
     def __init__(self, runs):
         self.runs = runs
         self.directory = tempfile.mkdtemp(prefix="skiff-bench-", dir="/var/tmp")
+        # What a reboot may forget lies in memory, for everybody, as /run does on most machines.
+        self.memory = tempfile.mkdtemp(prefix="skiff-bench-", dir="/dev/shm")
         self.workers = {False: Worker(False), True: Worker(True)}
         self.number = 0
 
@@ -99,6 +101,7 @@ class Bench:
             if parent.count("/") > 4:
                 names.clear()
         shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.memory, ignore_errors=True)
 
     def once(self, contestant):
         self.number += 1
@@ -156,7 +159,7 @@ class Bench:
         return path
 
     def runtimes(self, bundle):
-        state = os.path.join(self.directory, "state")
+        state = os.path.join(self.memory, "state")
 
         def contestant(name, program, hides_unified=False):
             root = f"{state}-{name.split()[0]}"
@@ -173,10 +176,10 @@ class Bench:
     def engines(self, network):
         store = os.path.join(self.directory, "store")
         skiff = os.path.join(PROGRAMS, "skiff")
-        own = [skiff, "--root", store, "--run-root", os.path.join(self.directory, "run")]
+        own = [skiff, "--root", store, "--run-root", os.path.join(self.memory, "run")]
         podman = shutil.which("podman")
         peer = [podman, "--root", os.path.join(self.directory, "podman"), "--runroot",
-                os.path.join(self.directory, "podman-run")]
+                os.path.join(self.memory, "podman-run")]
         image = "localhost/busybox:latest"
         if not os.path.exists(store):
             tree = os.path.join(self.directory, "tree")
