@@ -2,6 +2,7 @@ import Glibc
 import SkiffImages
 import SkiffKernel
 import SkiffSpec
+import Foundation
 import Testing
 
 /// A throw-away directory with a store in it.
@@ -21,8 +22,7 @@ final class StoreScratch: Sendable {
 
   deinit {
     do {
-      let parent = try Descriptor.workingDirectory.open("/tmp", [.readOnly, .directory])
-      try parent.descriptor.removeTree(try KernelPath(String(path.dropFirst("/tmp/".count))))
+      try FileManager.default.removeItem(atPath: path)
     } catch {
       Issue.record("cannot remove \(path): \(error)")
     }
