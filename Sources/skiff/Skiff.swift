@@ -32,8 +32,10 @@ enum Skiff {
   private static var ofContainers: [CommandEntry] {
     [
       CommandEntry(Run.self), CommandEntry(Create.self), CommandEntry(Start.self), CommandEntry(Stop.self),
-      CommandEntry(Restart.self), CommandEntry(Kill.self), CommandEntry(Wait.self), CommandEntry(Remove.self),
-      CommandEntry(Exec.self), CommandEntry(Attach.self), CommandEntry(Logs.self),
+      CommandEntry(Restart.self), CommandEntry(Kill.self), CommandEntry(Pause.self), CommandEntry(Unpause.self),
+      CommandEntry(Wait.self), CommandEntry(Remove.self), CommandEntry(Rename.self), CommandEntry(Update.self),
+      CommandEntry(Exec.self), CommandEntry(Attach.self), CommandEntry(Logs.self), CommandEntry(Top.self),
+      CommandEntry(Port.self),
     ]
   }
 

@@ -8,11 +8,37 @@ extension SpecComposer {
     resources.memory = try memory()
     resources.cpu = try cpu()
     resources.blockIO = try blockIO()
+    resources.pids = pids()
+    return resources
+  }
+
+  /// Puts the limits that a request asks for by number, and nothing that is about devices, in the place of those that stand.
+  static func takeLimits(
+    of request: RunRequest, id: String, into resources: inout RuntimeSpec.Resources
+  ) throws(EngineError) {
+    let user = ResolvedUser(userID: 0, groupID: 0, additionalGroupIDs: [])
+    var plain = request
+    plain.resources.blockIOWeightDevices = []
+    plain.resources.readBytesPerSecond = []
+    plain.resources.writeBytesPerSecond = []
+    plain.resources.readOperationsPerSecond = []
+    plain.resources.writeOperationsPerSecond = []
+    let composer = SpecComposer(Composition(containerID: id, rootPath: "/", request: plain, user: user))
+    resources.memory = try composer.memory()
+    resources.cpu = try composer.cpu()
+    resources.pids = composer.pids()
+    if let weight = try composer.blockIO()?.weight {
+      var block = resources.blockIO ?? RuntimeSpec.BlockIO()
+      block.weight = weight
+      resources.blockIO = block
+    }
+  }
+
+  private func pids() -> RuntimeSpec.Pids {
     var pids = RuntimeSpec.Pids()
     let limit = request.resources.pidsLimit ?? ContainerDefaults.pidsLimit
     pids.limit = limit <= 0 ? -1 : limit
-    resources.pids = pids
-    return resources
+    return pids
   }
 
   private func memory() throws(EngineError) -> RuntimeSpec.Memory? {

@@ -62,7 +62,8 @@ extension MountRecord: FieldRecord, RecordValue {
   ]
 }
 
-/// What container.json holds: what a container is, for as long as it exists. Nothing in it changes by running.
+/// What container.json holds: what a container is, for as long as it exists. Nothing in it changes by running;
+/// only `rename` and `update` replace it.
 package struct ContainerRecord: Equatable, Sendable {
   package var id = ""
   package var name = ""

@@ -45,12 +45,14 @@ package final class ContainerStore: Sendable {
     return ContainerDirectory(id: id, path: path, handle: handle)
   }
 
-  /// Gives a new container its name: the wanted one, or an invented one that is free.
-  package func takeName(_ wanted: String?, for id: String) throws(EngineError) -> String {
+  /// Gives a container its name: the wanted one, or an invented one that is free.
+  package func takeName(
+    _ wanted: String?, for id: String, option: String = "--name"
+  ) throws(EngineError) -> String {
     if let wanted {
       guard Self.isName(wanted) else {
         throw .invalidOption(
-          name: "--name", value: wanted,
+          name: option, value: wanted,
           reason: "a name has two or more letters, digits, _ . and -, the first a letter or a digit")
       }
       if let owner = try link(wanted, to: id) { throw .nameInUse(name: wanted, containerID: owner) }

@@ -42,8 +42,8 @@ extension Engine {
   private static func document(_ state: ContainerState) -> JSONValue {
     var document = JSONObject()
     document["Status"] = .string(state.status.word)
-    document["Running"] = .bool(state.status == .running)
-    document["Paused"] = false
+    document["Running"] = .bool(state.status.isAlive)
+    document["Paused"] = .bool(state.status == .paused)
     document["Restarting"] = false
     document["OOMKilled"] = .bool(state.exit?.oomKilled ?? false)
     document["Dead"] = .bool(state.status == .dead)

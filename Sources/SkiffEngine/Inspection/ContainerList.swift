@@ -56,7 +56,7 @@ public struct ContainerFilter: Equatable, Sendable {
     case "status":
       guard ["created", "running", "exited", "dead", "paused", "restarting", "removing"].contains(parts[1]) else {
         throw .invalidOption(
-          name: "--filter", value: text, reason: "a container is created, running, exited or dead")
+          name: "--filter", value: text, reason: "a container is created, running, paused, exited or dead")
       }
       statuses.append(parts[1])
       includesStopped = true
@@ -68,7 +68,7 @@ public struct ContainerFilter: Equatable, Sendable {
 
   /// Whether a container is wanted.
   public func matches(_ container: ContainerSummary) -> Bool {
-    if !includesStopped, container.status != .running { return false }
+    if !includesStopped, !container.status.isAlive { return false }
     if !statuses.isEmpty, !statuses.contains(container.status.word) { return false }
     if !names.isEmpty, !names.contains(where: { container.name.contains($0) }) { return false }
     if !ids.isEmpty, !ids.contains(where: { container.id.hasPrefix($0) }) { return false }
@@ -131,14 +131,16 @@ extension Engine {
   /// What a container is doing, and what is known of its last run.
   func state(of directory: borrowing ContainerDirectory) throws(EngineError) -> ContainerState {
     var state = ContainerState()
-    state.processID = try runningProcess(directory.id)
+    let living = try livingProcess(directory.id)
+    state.processID = living?.processID
     state.exit = state.processID == nil ? try directory.exitRecord() : nil
     if let bytes = try directory.content(ContainerDirectory.File.started) {
       let intended = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
       state.startedAt = state.exit.flatMap { $0.startedAt.isEmpty ? nil : $0.startedAt } ?? intended
     }
     state.status = ContainerStatus.compute(
-      isAlive: state.processID != nil, exitCode: state.exit?.exitCode, wasStarted: state.startedAt != nil)
+      isAlive: living != nil, isPaused: living?.isPaused ?? false, exitCode: state.exit?.exitCode,
+      wasStarted: state.startedAt != nil)
     return state
   }
 }

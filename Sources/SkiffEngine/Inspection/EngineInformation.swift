@@ -21,12 +21,14 @@ extension Engine {
     filter.includesStopped = true
     let containers = try list(filter)
     let running = containers.count { $0.status == .running }
+    let paused = containers.count { $0.status == .paused }
     let layers = try openLayers()
     let facts = try HostFacts.read()
     var document = JSONObject()
     document["Containers"] = JSONValue(containers.count)
     document["ContainersRunning"] = JSONValue(running)
-    document["ContainersStopped"] = JSONValue(containers.count - running)
+    document["ContainersPaused"] = JSONValue(paused)
+    document["ContainersStopped"] = JSONValue(containers.count - running - paused)
     document["Images"] = JSONValue(try Set(images().map(\.id)).count)
     document["ServerVersion"] = .string(SkiffVersion.text)
     document["Driver"] = .string(layers.driver.rawValue)

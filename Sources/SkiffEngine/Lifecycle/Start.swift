@@ -71,10 +71,16 @@ extension Engine {
 
   /// The first process of a running container; nil where it does not run.
   package func runningProcess(_ id: String) throws(EngineError) -> Int32? {
+    try livingProcess(id)?.processID
+  }
+
+  /// The same, and whether it is paused.
+  func livingProcess(_ id: String) throws(EngineError) -> (processID: Int32, isPaused: Bool)? {
     do throws(RuntimeError) {
       let record = try runtime.store.load(try Self.runtimeID(id))
       switch record.status() {
-      case .running, .paused, .created: return record.processID
+      case .paused: return (record.processID, true)
+      case .running, .created: return (record.processID, false)
       case .creating, .stopped: return nil
       }
     } catch {

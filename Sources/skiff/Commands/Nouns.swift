@@ -38,7 +38,7 @@ struct PruneContainers: Command {
     try engine.sweep(warn: Console.warn)
     var filter = ContainerFilter()
     filter.includesStopped = true
-    let containers = try engine.list(filter, warn: Console.warn).filter { $0.status != .running }
+    let containers = try engine.list(filter, warn: Console.warn).filter { !$0.status.isAlive }
     try Each.of(containers.map(\.id)) { id throws(EngineError) in
       try engine.remove(id, withVolumes: true)
       Console.print(id)

@@ -36,6 +36,7 @@ enum HumanText {
     switch container.status {
     case .created: return "Created"
     case .running: return "Up " + span(now.seconds - (container.started ?? now).seconds)
+    case .paused: return "Up " + span(now.seconds - (container.started ?? now).seconds) + " (Paused)"
     case .exited(let code):
       guard let finished = container.finished else { return "Exited (\(code))" }
       return "Exited (\(code)) " + ago(finished, now: now)

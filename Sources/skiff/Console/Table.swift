@@ -2,10 +2,13 @@
 struct Table {
   private let headings: [String]
   private var rows: [[String]] = []
+  private let leastWidth: Int
   private static let gap = 3
 
-  init(_ headings: [String]) {
+  /// - Parameter leastWidth: of each column, the gap behind it included.
+  init(_ headings: [String], leastWidth: Int = 0) {
     self.headings = headings
+    self.leastWidth = leastWidth
   }
 
   mutating func add(_ row: [String]) {
@@ -16,7 +19,7 @@ struct Table {
   var text: String {
     let lines = [headings] + rows
     let widths = headings.indices.map { column in
-      lines.reduce(0) { max($0, column < $1.count ? $1[column].count : 0) }
+      lines.reduce(max(0, leastWidth - Self.gap)) { max($0, column < $1.count ? $1[column].count : 0) }
     }
     return lines.map { line in
       var text = ""
