@@ -15,36 +15,6 @@ public enum StopOutcome: Equatable, Sendable {
 }
 
 extension Engine {
-  /// Asks a container to end, and kills it when it does not in time.
-  ///
-  /// - Parameters:
-  ///   - signal: by name or number; nil takes the container's own.
-  ///   - timeoutSeconds: nil takes the container's own, or 10; below 0 waits for ever.
-  public func stop(_ text: String, signal: String? = nil, timeoutSeconds: Int64? = nil) throws(EngineError)
-    -> StopOutcome
-  {
-    let id = try containers.find(text)
-    let directory = try containers.open(id: id)
-    let record = try directory.record()
-    let number = try Self.signalNumber(signal ?? record.stopSignal, option: "--signal")
-    let timeout = timeoutSeconds ?? record.request.stopTimeoutSeconds ?? ContainerDefaults.stopTimeoutSeconds
-    guard let process = try openProcess(id) else { return .wasNotRunning }
-    var outcome = StopOutcome.ended
-    if number != Signal.kill, try isDeaf(id, to: number) {
-      outcome = .killedAtOnce(signal: Self.signalName(number))
-      try signalAll(id, Signal.kill)
-    } else {
-      try send(number, to: process.descriptor, record)
-      if try !Self.wait(for: process.descriptor, milliseconds: timeout < 0 ? nil : Self.milliseconds(timeout)) {
-        outcome = .killedAfterTimeout
-        try signalAll(id, Signal.kill)
-      }
-    }
-    _ = try Self.wait(for: process.descriptor, milliseconds: nil)
-    try waitForRecord(directory)
-    return outcome
-  }
-
   /// Sends a signal to a running container's first process.
   public func kill(_ text: String, signal: String) throws(EngineError) {
     let id = try containers.find(text)
@@ -62,7 +32,7 @@ extension Engine {
     }
   }
 
-  private func send(_ signal: Int32, to process: Descriptor, _ record: ContainerRecord) throws(EngineError) {
+  func send(_ signal: Int32, to process: Descriptor, _ record: ContainerRecord) throws(EngineError) {
     do throws(Errno) {
       try process.sendSignal(signal)
     } catch {
@@ -73,7 +43,7 @@ extension Engine {
     }
   }
 
-  private func signalAll(_ id: String, _ signal: Int32) throws(EngineError) {
+  func signalAll(_ id: String, _ signal: Int32) throws(EngineError) {
     do throws(RuntimeError) {
       try runtime.kill(try Self.runtimeID(id), signal: signal, all: true)
     } catch {
@@ -126,7 +96,7 @@ extension Engine {
     }
   }
 
-  private static func milliseconds(_ seconds: Int64) -> Int64 {
+  static func milliseconds(_ seconds: Int64) -> Int64 {
     let (product, overflowed) = seconds.multipliedReportingOverflow(by: 1000)
     return overflowed ? .max : product
   }
@@ -164,7 +134,7 @@ extension Engine {
     return number
   }
 
-  private static func signalName(_ number: Int32) -> String {
+  static func signalName(_ number: Int32) -> String {
     let index = Int(number) - 1
     return Signal.names.indices.contains(index) ? "SIG" + Signal.names[index] : "\(number)"
   }
@@ -174,7 +144,7 @@ extension Engine {
 extension Engine {
   /// Whether the container's first process would never notice the signal: the kernel gives the first process of a PID namespace
   /// only signals that it catches, and it neither catches this one nor keeps it waiting.
-  private func isDeaf(_ id: String, to signal: Int32) throws(EngineError) -> Bool {
+  func isDeaf(_ id: String, to signal: Int32) throws(EngineError) -> Bool {
     guard let processID = try runningProcess(id) else { return false }
     let text: String
     do throws(Errno) {

@@ -17,6 +17,35 @@ enum Each {
     }
     if code != 0 { throw Ending(code: code) }
   }
+
+  /// Stops several at once; says of each in the order in which they were named what became of it.
+  static func sideBySide(
+    _ names: [String],
+    _ act: ((Int, Result<StopOutcome, EngineError>) -> Void) throws(EngineError) -> Void
+  ) throws {
+    var results = [Result<StopOutcome, EngineError>?](repeating: nil, count: names.count)
+    var told = 0
+    var code: Int32 = 0
+    try act { place, result in
+      results[place] = result
+      while told < names.count, let next = results[told] {
+        switch next {
+        case .success(let outcome):
+          if case .killedAtOnce(let signal) = outcome {
+            Console.warn(
+              "\(names[told]) was killed at once: its first process does not catch \(signal), so waiting was in vain (see run --init)"
+            )
+          }
+          Console.print(names[told])
+        case .failure(let error):
+          Console.complain("\(error)")
+          code = max(code, ExitStatusCode.of(error))
+        }
+        told += 1
+      }
+    }
+    if code != 0 { throw Ending(code: code) }
+  }
 }
 
 /// skiff start
@@ -114,14 +143,8 @@ struct Stop: Command {
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
-    try Each.of(containers) { name throws(EngineError) in
-      let outcome = try engine.stop(name, signal: signal, timeoutSeconds: timeout)
-      if case .killedAtOnce(let signal) = outcome {
-        Console.warn(
-          "\(name) was killed at once: its first process does not catch \(signal), so waiting was in vain (see run --init)"
-        )
-      }
-      Console.print(name)
+    try Each.sideBySide(containers) { tell throws(EngineError) in
+      engine.stop(containers, signal: signal, timeoutSeconds: timeout, tell: tell)
     }
   }
 }
@@ -132,21 +155,21 @@ struct Restart: Command {
   static let abstract = "Stop containers and start them again."
 
   var timeout: Int64?
+  var signal: String?
   var containers: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.number("-t --timeout --time", "SECONDS", "How long to wait for the end (10).") { (values, number: Int64) in
-      values.timeout = number
+    form.number("-t --timeout --time", "SECONDS", "How long to wait for the end (10); -1 for ever.") {
+      (values, number: Int64) in values.timeout = number
     }
+    form.value("-s --signal", "SIGNAL", "The signal that asks it to end.") { $0.signal = $1 }
     form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
   }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
-    try Each.of(containers) { name throws(EngineError) in
-      _ = try engine.stop(name, timeoutSeconds: timeout)
-      _ = try engine.start(name, attaches: false, sendsInput: false, ForegroundOptions(), warn: Console.warn)
-      Console.print(name)
+    try Each.sideBySide(containers) { tell throws(EngineError) in
+      try engine.restart(containers, signal: signal, timeoutSeconds: timeout, warn: Console.warn, tell: tell)
     }
   }
 }
