@@ -49,8 +49,10 @@ struct Attachment: ~Copyable {
     do throws(NetworkError) {
       _ = try host.perform("lay", thing, [LinkMessage.makeVeth(cable)])
     } catch {
-      // The same container's cable of an earlier start, its namespace not quite gone: it is in the way, so wait for it.
-      guard case .refused(_, _, .exists, _) = error, try host.delete(cable.name) else { throw error }
+      // The same container's cable of an earlier start, its namespace not quite gone: it is in the way, unless the kernel has
+      // taken it away meanwhile.
+      guard case .refused(_, _, .exists, _) = error else { throw error }
+      try host.delete(cable.name)
       _ = try host.perform("lay", thing, [LinkMessage.makeVeth(cable)])
     }
     log.append(.layCable, since: begin)
