@@ -2,7 +2,6 @@ import Glibc
 import SkiffImages
 import SkiffKernel
 import SkiffSpec
-import Foundation
 import Testing
 
 /// A throw-away directory with a store in it.
@@ -22,7 +21,8 @@ final class StoreScratch: Sendable {
 
   deinit {
     do {
-      try FileManager.default.removeItem(atPath: path)
+      let parent = try Descriptor.workingDirectory.open("/tmp", [.readOnly, .directory])
+      try parent.descriptor.removeTree(try KernelPath(String(path.dropFirst("/tmp/".count))))
     } catch {
       Issue.record("cannot remove \(path): \(error)")
     }
