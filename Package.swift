@@ -23,19 +23,11 @@ let fullyStatic: [LinkerSetting] = [
   .unsafeFlags(["-static-executable"])
 ]
 
-/// The Swift standard library inside, the system's C library outside: name look-ups keep working.
+/// The Swift standard library inside, the system's C library outside: what asks for names of the network needs that.
 let staticStandardLibrary: [LinkerSetting] = [
   .unsafeFlags([
     "-static-stdlib", "-use-ld=lld",
     "-l_FoundationCollections", "-l_FoundationCShims", "-lswiftSynchronization",
-  ])
-]
-
-/// The command that a person waits for: besides, its addresses are fixed, so that the dynamic linker has nothing to relocate in
-/// it, which was a sixth of what a command took to start.
-let quickStart: [LinkerSetting] = [
-  .unsafeFlags([
-    "-Xclang-linker", "-no-pie", "-Xlinker", "--as-needed", "-Xlinker", "-l:libgcc_eh.a",
   ])
 ]
 
@@ -109,7 +101,7 @@ let package = Package(
       dependencies: [
         "SkiffCommandLine", "SkiffEngine", "SkiffImages", "SkiffNetworks", "SkiffRuntime", "SkiffKernel", "SkiffSpec",
       ],
-      swiftSettings: house, linkerSettings: staticStandardLibrary + quickStart
+      swiftSettings: house, linkerSettings: fullyStatic
     ),
 
     // Tests. The probe runs inside containers and tells what it sees there.
