@@ -90,8 +90,11 @@ extension Engine {
     }
   }
 
-  /// Takes a name away, and with the last one the image; gives the lines that tell of it.
-  public func removeImage(_ name: String, force: Bool) throws(EngineError) -> [String] {
+  /// Takes a name away, and with the last one the image; gives the lines that tell of it. What keeps unused layers from being removed
+  /// is told to `warn`.
+  public func removeImage(
+    _ name: String, force: Bool, warn: (String) -> Void = { _ in }
+  ) throws(EngineError) -> [String] {
     let images = try openImages()
     let layers = try openLayers()
     let users = try containersByImage()
@@ -99,6 +102,11 @@ extension Engine {
       let removal = try images.remove(name, force: force) { id in users.names[id.text] ?? [] }
       var lines = removal.untagged.map { "Untagged: \(Self.familiar($0))" }
       if let id = removal.deleted { lines.append("Deleted: \(id.text)") }
+      guard users.unreadable.isEmpty else {
+        // Nobody can tell which layers these stand on.
+        for error in users.unreadable { warn("\(error); unused layers stay until it is removed") }
+        return lines
+      }
       let report = try images.sweep(layers, keeping: users.chainIDs)
       lines += report.layers.map { "Deleted: \($0.text)" }
       return lines
@@ -111,25 +119,40 @@ extension Engine {
     (try? ImageReference(parsing: name))?.familiar ?? name
   }
 
-  /// Which containers were made of which image, and which layers they stand on.
-  private func containersByImage() throws(EngineError) -> (names: [String: [String]], chainIDs: Set<Digest>) {
+  /// What containers need of the image store.
+  private struct ImageUsers {
+    /// By the image's id, the containers that were made of it.
     var names: [String: [String]] = [:]
+    /// The layers that they stand on.
     var chainIDs: Set<Digest> = []
+    /// Why the needs of some are not known.
+    var unreadable: [EngineError] = []
+  }
+
+  private func containersByImage() throws(EngineError) -> ImageUsers {
+    var users = ImageUsers()
     for id in try containers.allIDs() {
-      let directory: ContainerDirectory
+      let record: ContainerRecord
       do throws(EngineError) {
-        directory = try containers.open(id: id)
+        let directory = try containers.open(id: id)
+        // Its making was cut short: it stands on nothing.
+        guard try directory.hasRecord() else { continue }
+        record = try directory.record()
       } catch {
         if case .noSuchContainer = error { continue }
-        throw error
+        users.unreadable.append(error)
+        continue
       }
-      guard let record = recordIfReadable(directory) else { continue }
-      names[record.imageID, default: []].append("\(record.name) (\(ContainerIdentity.short(id)))")
+      users.names[record.imageID, default: []].append("\(record.name) (\(ContainerIdentity.short(id)))")
       for text in record.layers {
-        if let chainID = try? Digest(text) { chainIDs.insert(chainID) }
+        do throws(FormatError) {
+          users.chainIDs.insert(try Digest(text))
+        } catch {
+          users.unreadable.append(.damaged(thing: "the record of container \(ContainerIdentity.short(id))", reason: error.message))
+        }
       }
     }
-    return (names, chainIDs)
+    return users
   }
 
   /// All that is known of an image, in the shape that Docker's API gives it.

@@ -103,7 +103,7 @@ struct ImageRemovalOptions: OptionGroup {
   func remove() throws {
     let engine = try GlobalOptions.current.engine()
     try Each.of(images) { name throws(EngineError) in
-      for line in try engine.removeImage(name, force: force) { Console.print(line) }
+      for line in try engine.removeImage(name, force: force, warn: Console.warn) { Console.print(line) }
     }
   }
 }

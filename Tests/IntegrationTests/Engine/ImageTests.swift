@@ -82,6 +82,24 @@ extension Integration {
       }
     }
 
+    @Test func `the layers of a container whose record is damaged stay`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let id = try store.skiff("create", "--network", "none", Store.image, "true").lines[0]
+        let record = harbour.path("store") + "/containers/\(id)/container.json"
+        try shell("cp \(record) \(harbour.path("kept")); printf '{' > \(record)")
+
+        let removed = try store.attempt("rmi", "--force", Store.image).expecting(0)
+
+        #expect(removed.errors.contains("container.json"))
+        #expect(try shell("ls \(harbour.path("store"))/layers | wc -l").lines == ["1"])
+        try shell("cp \(harbour.path("kept")) \(record)")
+        try store.skiff("start", id)
+        try store.awaitEnd(id)
+        try store.skiff("rm", id)
+      }
+    }
+
     @Test func `removing the last image frees its layers`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
