@@ -68,13 +68,20 @@ package struct LayerDraft: ~Copyable {
   }
 
   /// Makes the layer part of the store: all of it is on the disk before it has its name. One that another process made meanwhile wins.
-  package consuming func commit(_ record: LayerRecord) throws(ImageStoreError) {
+  ///
+  /// - Parameter implied: directories that `LayerStore.settle` has to care for, as paths beneath the layer's root.
+  package consuming func commit(_ record: LayerRecord, implied: [[UInt8]] = []) throws(ImageStoreError) {
     let target = try LayerStore.name(chainID)
     let (place, layers, name) = (place.descriptor, store.directory.descriptor, name)
     let bytes = record.json.serialized(pretty: true)
     let won = try storing("store", "layer \(chainID)") { () throws(Errno) in
       let file = try place.open("layer.json", [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
       try file.descriptor.writeAll(bytes)
+      if !implied.isEmpty {
+        let list = try place.open(
+          LayerStore.impliedName, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
+        try list.descriptor.writeAll(Array(implied.map { $0 + [0] }.joined()))
+      }
       try place.synchronizeFileSystem()
       do throws(Errno) {
         try layers.rename(name, to: target, in: layers, noReplace: true)

@@ -111,7 +111,7 @@ package struct LayerInstallation: Sendable {
       hasPrivilegedFiles: unpacked.hasPrivilegedFiles, hidesLowerLayers: unpacked.hidesLowerLayers,
       describesRoot: unpacked.describesRoot, leftOut: unpacked.leftOut)
     do throws(ImageStoreError) {
-      try draft.commit(record)
+      try draft.commit(record, implied: plan.parent == nil ? [] : unpacked.impliedDirectories)
     } catch {
       throw .local(what: what, reason: "\(error)")
     }

@@ -25,16 +25,21 @@ struct LayerPipeline: Sendable {
     let order =
       installation.layers.driver.unpacksInOrder
       ? Array(plans.indices) : plans.indices.sorted { plans[$0].blob.size > plans[$1].blob.size }
+    // An image may have one layer twice; it comes once.
+    var arrivals: [Digest: Milestone] = [:]
     let failure = await withTaskGroup(of: TransferError?.self, returning: TransferError?.self) { group in
       for index in order {
         let plan = plans[index]
+        let arrival = arrivals[plan.blob.digest] ?? Milestone()
         let place = Place(
-          row: rows[index], below: index > 0 ? stages.unpacked[index - 1] : nil, own: stages.unpacked[index])
+          row: rows[index], below: index > 0 ? stages.unpacked[index - 1] : nil, own: stages.unpacked[index],
+          arrival: arrival, fetches: arrivals.updateValue(arrival, forKey: plan.blob.digest) == nil)
         group.addTask {
           do throws(TransferError) {
             try await bring(plan, at: place, stages: stages, fetch: fetch)
             return nil
           } catch {
+            if place.fetches { await place.arrival.settle(reached: false) }
             await place.own.settle(reached: false)
             return error
           }
@@ -50,6 +55,9 @@ struct LayerPipeline: Sendable {
       return first
     }
     if let failure { throw failure }
+    try stored("the layers of the image") { () throws(ImageStoreError) in
+      try installation.layers.settle(plans.map(\.chainID))
+    }
   }
 
   /// What the layers of one image share.
@@ -71,6 +79,10 @@ struct LayerPipeline: Sendable {
     let row: Int
     let below: Milestone?
     let own: Milestone
+    /// The blob is in the store.
+    let arrival: Milestone
+    /// False when a layer with the same blob brings it.
+    let fetches: Bool
   }
 
   /// Whether nothing is left to do for a layer.
@@ -88,11 +100,18 @@ struct LayerPipeline: Sendable {
     let row = place.row
     if try isHere(plan) {
       board.update(row, phase: .present)
+      if place.fetches { await place.arrival.settle(reached: true) }
       await place.own.settle(reached: true)
       return
     }
-    try await stages.fetching.occupying { () async throws(TransferError) in
-      try await fetch(plan) { phase, bytes in board.update(row, phase: phase, doneBytes: bytes) }
+    if place.fetches {
+      try await stages.fetching.occupying { () async throws(TransferError) in
+        try await fetch(plan) { phase, bytes in board.update(row, phase: phase, doneBytes: bytes) }
+      }
+      await place.arrival.settle(reached: true)
+    } else {
+      // When it did not come, the error of who fetched it tells why.
+      guard await place.arrival.wait() else { throw .interrupted }
     }
     board.update(row, phase: .downloaded, doneBytes: plan.blob.size)
     if installation.layers.driver.unpacksInOrder, let below = place.below {

@@ -31,8 +31,13 @@ struct LayerTree: ~Copyable {
   private var cached: FileDescriptor?
   private var cachedDescriptor: Descriptor?
   private var cachedPath: [UInt8] = []
+  /// Directories that were made on the way to something, and of which the layer itself has said nothing yet; none on `merged`, where
+  /// they are there with all that the layers below gave them.
+  private(set) var implied: Set<[UInt8]> = []
   /// For `merged` alone: what this layer made or passed through, so that its own whiteouts spare it.
   private var touched: Set<[UInt8]> = []
+  /// For `merged` alone: when directories of the layers below changed before this layer's content came into them.
+  private var timesBelow: [[UInt8]: FileTime] = [:]
 
   /// What every walk through the tree obeys.
   static let resolution: ResolveFlags = [.beneath, .noSymbolicLinks, .noMagicLinks, .noCrossing]
@@ -48,10 +53,58 @@ struct LayerTree: ~Copyable {
     touched.insert(path)
   }
 
+  /// Notes that the layer says itself what a directory is like.
+  mutating func describe(_ path: [UInt8]) {
+    implied.remove(path)
+    timesBelow[path] = nil
+  }
+
+  /// Keeps the times of the directories on the way to something, before it is made.
+  private mutating func noteTimes(_ path: ArraySlice<UInt8>) throws(LayerTreeError) {
+    guard form == .merged else { return }
+    for end in path.indices where path[end] == UInt8(ascii: "/") { try noteTime(path[..<end]) }
+    try noteTime(path)
+  }
+
+  private mutating func noteTime(_ path: ArraySlice<UInt8>) throws(LayerTreeError) {
+    let path = Array(path)
+    if touched.contains(path) || timesBelow[path] != nil { return }
+    do throws(Errno) {
+      let directory = try root.descriptor.open(
+        try KernelPath(bytes: path), [.pathOnly, .directory, .noFollow], resolve: Self.resolution)
+      let status = try directory.descriptor.status()
+      timesBelow[path] = FileTime(seconds: status.modifiedSeconds, nanoseconds: status.modifiedNanoseconds)
+    } catch {
+      switch error {
+      // It will be this layer's.
+      case .notFound, .notDirectory, .tooManyLinks: return
+      default: throw .kernel("look at the directory of", error)
+      }
+    }
+  }
+
+  /// Gives directories of which the layer has said nothing the times back that they had.
+  func restoreTimes() throws(LayerTreeError) {
+    for (path, time) in timesBelow {
+      do throws(Errno) {
+        let directory = try root.descriptor.open(
+          try KernelPath(bytes: path), [.readOnly, .directory, .noFollow], resolve: Self.resolution)
+        try directory.descriptor.setTimes(accessed: time, modified: time)
+      } catch {
+        switch error {
+        // The layer put something else in its place.
+        case .notFound, .notDirectory, .tooManyLinks: continue
+        default: throw .kernel("set the times of", error)
+        }
+      }
+    }
+  }
+
   /// Opens a directory of the tree; what is missing is made, root's and 0755.
   mutating func directory(_ path: ArraySlice<UInt8>) throws(LayerTreeError) -> Descriptor {
     if path.isEmpty { return root.descriptor }
     if let cached = cachedDirectory(path) { return cached }
+    try noteTimes(path)
     let opened = try openDirectory(path)
     let descriptor = opened.descriptor
     cached = consume opened
@@ -77,7 +130,7 @@ struct LayerTree: ~Copyable {
     cachedPath = []
   }
 
-  private func openDirectory(_ path: ArraySlice<UInt8>) throws(LayerTreeError) -> FileDescriptor {
+  private mutating func openDirectory(_ path: ArraySlice<UInt8>) throws(LayerTreeError) -> FileDescriptor {
     do throws(Errno) {
       return try root.descriptor.open(
         try KernelPath(bytes: path), [.pathOnly, .directory, .noFollow], resolve: Self.resolution)
@@ -90,7 +143,7 @@ struct LayerTree: ~Copyable {
   }
 
   /// Walks down component by component, making what is missing.
-  private func makeDirectories(_ path: ArraySlice<UInt8>) throws(LayerTreeError) -> FileDescriptor {
+  private mutating func makeDirectories(_ path: ArraySlice<UInt8>) throws(LayerTreeError) -> FileDescriptor {
     var current = try attempt("open the root of the layer for") { () throws(Errno) in
       try root.descriptor.open(".", [.pathOnly, .directory])
     }
@@ -103,7 +156,7 @@ struct LayerTree: ~Copyable {
     return current
   }
 
-  private func openOrMakeDirectory(
+  private mutating func openOrMakeDirectory(
     _ component: ArraySlice<UInt8>, in above: Descriptor, _ walked: [UInt8]
   ) throws(LayerTreeError) -> FileDescriptor {
     let act = "make the directory of"
@@ -120,6 +173,8 @@ struct LayerTree: ~Copyable {
         try made.descriptor.changeMode(0o755)
         if wasWhiteout == true { try made.descriptor.setOverlayOpaque() }
       }
+      // What stands in the place of something removed is new.
+      if found == nil, form != .merged { implied.insert(walked) }
     }
     return try attempt(act) { () throws(Errno) in
       try above.open(name, [.pathOnly, .directory, .noFollow], resolve: Self.resolution)
@@ -168,10 +223,12 @@ extension LayerTree {
   mutating func hide(_ name: [UInt8], in directory: ArraySlice<UInt8>) throws(LayerTreeError) {
     let parent = try self.directory(directory)
     let kernelName = try attempt("hide") { () throws(Errno) in try KernelPath(bytes: name) }
+    let path = directory.isEmpty ? name : Array(directory) + [UInt8(ascii: "/")] + name
     switch form {
     case .overlay:
       if let found = try status(of: kernelName, in: parent) {
         guard found.type == .directory else { return }
+        implied.remove(path)
         try attempt("make opaque") { () throws(Errno) in
           let opaque = try parent.open(kernelName, [.readOnly, .directory, .noFollow])
           try opaque.descriptor.setOverlayOpaque()
@@ -182,9 +239,9 @@ extension LayerTree {
         }
       }
     case .portable:
+      implied.remove(path)
       try mark(Whiteout.prefix + name, in: parent)
     case .merged:
-      let path = directory.isEmpty ? name : Array(directory) + [UInt8(ascii: "/")] + name
       if touched.contains(path) {
         if try status(of: kernelName, in: parent)?.type == .directory { try hideContents(of: path) }
       } else {

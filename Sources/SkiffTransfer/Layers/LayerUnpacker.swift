@@ -20,6 +20,8 @@ package struct UnpackedLayer: Equatable, Sendable {
   package let hidesLowerLayers: Bool
   /// The layer says itself what its root directory is like.
   package let describesRoot: Bool
+  /// Directories that the layer has something in and says nothing of, as paths beneath its root, in order; none on a merged tree.
+  package let impliedDirectories: [[UInt8]]
   /// What could not be taken over, in words; empty for nearly every layer.
   package let leftOut: [String]
 }
@@ -145,6 +147,8 @@ package struct LayerUnpacker: ~Copyable {
       diffHexadecimal: isPlain ? packedHexadecimal : archive.finishHexadecimal(), archiveSizeBytes: archiveBytes,
       contentBytes: writer.contentBytes, entryCount: reader.entryCount,
       hasPrivilegedFiles: writer.hasPrivilegedFiles, hidesLowerLayers: writer.hidesLowerLayers,
-      describesRoot: writer.describesRoot, leftOut: writer.leftOut)
+      describesRoot: writer.describesRoot,
+      impliedDirectories: writer.impliedDirectories.sorted { $0.lexicographicallyPrecedes($1) },
+      leftOut: writer.leftOut)
   }
 }

@@ -45,6 +45,8 @@ struct LayerWriter: ~Copyable, TarConsumer {
   }
 
   var hidesLowerLayers: Bool { tree.hidesLowerLayers }
+  /// Directories of which the layer says nothing itself, in no order.
+  var impliedDirectories: [[UInt8]] { Array(tree.implied) }
 
   mutating func begin(_ entry: TarEntry) throws(LayerError) {
     let path: LayerPath
@@ -327,6 +329,7 @@ extension LayerWriter {
     guard deferredBytes <= Self.deferredLimitBytes else {
       throw .refused(.badExtendedHeader("too many attributes of directories"))
     }
+    tree.describe(path.bytes)
     directories.append(DirectoryFacts(path: path.bytes, order: directories.count, entry: entry))
   }
 
@@ -349,6 +352,14 @@ extension LayerWriter {
       }
     }
     directories = []
+    do throws(LayerTreeError) {
+      try tree.restoreTimes()
+    } catch {
+      switch error {
+      case .refused(let reason): throw .refused(entry: "a directory", reason: reason)
+      case .kernel(let act, let error): throw .kernel(act: act, entry: "a directory of the layer below", error)
+      }
+    }
   }
 
   private mutating func finishDirectory(_ facts: DirectoryFacts) throws(LayerTreeError) {

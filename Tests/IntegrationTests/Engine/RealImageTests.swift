@@ -43,7 +43,7 @@ extension Integration {
         #expect(seen.status.NoNewPrivs.number == 0)
         #expect(
           try store.attempt("run", "--rm", name, "sh", "-c", "ls /gone /opaque /change/to-directory").output
-            == "/change/to-directory:\ninside\n\n/gone:\nback\n\n/opaque:\nnew\n")
+            == "/change/to-directory:\ninside\n\n/gone:\nback\nunsaid\n\n/opaque:\nnew\nunsaid\n")
       }
     }
 

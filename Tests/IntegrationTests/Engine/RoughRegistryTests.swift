@@ -49,6 +49,19 @@ extension Integration {
       }
     }
 
+    @Test func `a layer that an image has twice comes once`() throws {
+      try inHarbour { harbour in
+        let pulled = try pull("repeating", harbour)
+
+        try pulled.outcome.expecting(0)
+        #expect(pulled.facts.layers.texts.count == 4)
+        #expect(pulled.top.count == 1)
+        #expect(pulled.sentOfTop == pulled.topSizeBytes)
+        #expect(try pulled.store.content().filter { $0.hasSuffix("/fs/etc/base") }.count == 2)
+        #expect(try pulled.store.content().filter { $0.hasSuffix("/fs/data/noise") }.count == 2)
+      }
+    }
+
     @Test func `a broken connection is taken up where it broke`() throws {
       try inHarbour { harbour in
         let pulled = try pull("dropping", harbour)

@@ -23,7 +23,7 @@ enum LayeredImage {
     try shell(
       """
       rm -rf \(work); mkdir -p \(work); cd \(work)
-      mkdir first second third
+      mkdir first second third fourth
       # First: the base, and one of everything.
       cp -a \(try Store.tree())/. first/
       cd first
@@ -52,15 +52,20 @@ enum LayeredImage {
       cd ../third
       # Third: what the second took away comes back, modes change.
       mkdir -p gone keep; echo back > gone/back; chmod 700 keep
+      cd ../fourth
+      # Fourth: files alone; what their directories are like, the layers below have said.
+      mkdir -p sticky owned change/to-other-link opaque gone
+      for directory in sticky owned change/to-other-link opaque gone; do echo unsaid > $directory/unsaid; done
       cd ..
       # POSIX's form has attributes and times to the nanosecond; GNU's has long names of its own.
       for layer in first third; do
         tar --numeric-owner --xattrs --xattrs-include='*' --sparse -C $layer -cf $layer.tar .
       done
       tar --format=gnu --numeric-owner -C second -cf second.tar .
+      (cd fourth; find * -type f | tar --numeric-owner --no-recursion -T - -cf ../fourth.tar)
       umoci init --layout \(layout)
       umoci new --image \(layout):sea
-      for layer in first second third; do umoci raw add-layer --image \(layout):sea $layer.tar; done
+      for layer in first second third fourth; do umoci raw add-layer --image \(layout):sea $layer.tar; done
       umoci config --image \(layout):sea --config.user 1000:2000 --config.env SEA=deep --config.env PATH=/bin \
         --config.workingdir /owned --config.cmd probe --config.cmd see --os linux --architecture amd64
       """)
