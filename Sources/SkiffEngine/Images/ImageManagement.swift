@@ -148,7 +148,8 @@ extension Engine {
         do throws(FormatError) {
           users.chainIDs.insert(try Digest(text))
         } catch {
-          users.unreadable.append(.damaged(thing: "the record of container \(ContainerIdentity.short(id))", reason: error.message))
+          let thing = "the record of container \(ContainerIdentity.short(id))"
+          users.unreadable.append(.damaged(thing: thing, reason: error.message))
         }
       }
     }
