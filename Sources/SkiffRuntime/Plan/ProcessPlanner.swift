@@ -82,6 +82,9 @@ struct ProcessPlanner {
     steps.append(.setUmask(process.user.umask ?? 0o022))
     // With root's rights, as docker and runc do; the step tries again as the user where root is refused.
     steps.append(.enterWorkingDirectory(process.workingDirectory))
+    // After the last step that opens anything: the program inherits the standard streams and what was asked for
+    // (CVE-2024-21626). Before the filter, which may not know close_range(2): profiles older than the call refuse it.
+    steps.append(.closeDescriptors(preserve: preservedDescriptors))
     // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so it must come before the capabilities go. The filter
     // then has to allow the calls below, as under runc.
     if hasFilter, !process.noNewPrivileges { steps.append(.installFilter) }
@@ -94,15 +97,13 @@ struct ProcessPlanner {
           groups: mayChangeGroups ? process.user.additionalGroupIDs : nil,
           keepsCapabilities: capabilities != nil)))
     if let capabilities { steps.append(.setCapabilities(capabilities.plan)) }
-    if process.noNewPrivileges {
-      steps.append(.setNoNewPrivileges)
-      // As late as can be: nothing below but what every filter must allow for execve itself.
-      if hasFilter { steps.append(.installFilter) }
-    }
     // Every change of user forgets it.
     if endsWithCaller { steps.append(.endWithCaller) }
-    // After the last step that opens anything: the program inherits the standard streams and what was asked for (CVE-2024-21626).
-    steps.append(.closeDescriptors(preserve: preservedDescriptors))
+    if process.noNewPrivileges {
+      steps.append(.setNoNewPrivileges)
+      // As late as can be: nothing below but what every filter must allow, execve(2) itself.
+      if hasFilter { steps.append(.installFilter) }
+    }
     steps.append(.execute(process.arguments.first ?? ""))
     return steps
   }

@@ -76,7 +76,7 @@ import Testing
     #expect(filter < user)
   }
 
-  @Test func `with no_new_privs the filter comes last but for closing files`() throws {
+  @Test func `with no_new_privs nothing comes between the filter and the program`() throws {
     var seccomp = RuntimeSpec.Seccomp()
     seccomp.defaultAction = "SCMP_ACT_ALLOW"
     let plan = try plan {
@@ -84,14 +84,26 @@ import Testing
       $0.process?.noNewPrivileges = true
     }
 
-    #expect(plan.steps.suffix(3) == [.installFilter, .closeDescriptors(preserve: 0), .execute("sh")])
-    #expect(plan.steps[plan.steps.count - 4] == .setNoNewPrivileges)
+    #expect(plan.steps.suffix(3) == [.setNoNewPrivileges, .installFilter, .execute("sh")])
   }
 
-  @Test func `files are closed after the last step that opens one`() throws {
-    let plan = try plan()
+  @Test(arguments: [true, false])
+  func `files are closed after the last step that opens one, and before the filter`(isSealed: Bool) throws {
+    var seccomp = RuntimeSpec.Seccomp()
+    seccomp.defaultAction = "SCMP_ACT_ALLOW"
+    let plan = try plan {
+      $0.linux.seccomp = seccomp
+      $0.process?.noNewPrivileges = isSealed
+    }
 
-    #expect(plan.steps.dropLast().last == .closeDescriptors(preserve: 0))
+    let closing = try place(plan) { $0 == .closeDescriptors(preserve: 0) }
+    let entering = try place(plan) {
+      if case .enterWorkingDirectory = $0 { return true }
+      return false
+    }
+    let filter = try place(plan) { $0 == .installFilter }
+    #expect(entering < closing)
+    #expect(closing < filter)
   }
 
   @Test func `inside a user namespace devices are shown, not made`() throws {
