@@ -54,12 +54,22 @@ struct ProcessPlanner {
   /// The program, its arguments and environment.
   func fillProgram(_ plan: inout LaunchPlan) {
     plan.arguments = process.arguments
-    plan.environment = process.environment
+    plan.environment = Self.lastOfEach(process.environment)
     let hasHome = process.environment.contains { $0.hasPrefix("HOME=") && $0.utf8.count > 5 }
     if !hasHome {
       plan.environment.removeAll { $0 == "HOME=" }
       plan.homeOfUserID = process.user.userID
     }
+  }
+
+  /// One entry a name, the last that was given: of two, C programs find the first and shells the last.
+  private static func lastOfEach(_ entries: [String]) -> [String] {
+    var names: Set<Substring> = []
+    names.reserveCapacity(entries.count)
+    let kept = entries.reversed().filter { entry in
+      names.insert(entry[..<(entry.utf8.firstIndex(of: UInt8(ascii: "=")) ?? entry.endIndex)]).inserted
+    }
+    return kept.reversed()
   }
 
   /// How the program is looked for: PATH is the process's own, the last one given.

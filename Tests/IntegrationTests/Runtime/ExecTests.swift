@@ -5,6 +5,22 @@ import Testing
 extension Integration {
   /// Further processes in a running container.
   @Suite struct Exec {
+    @Test func `of several entries of one name in the environment the last one counts`() throws {
+      guard Programs.isOurRuntime else { return }
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour, #"{"process":{"env":["SAIL=up","PATH=/bin","SAIL=down","EMPTY="]}}"#)
+        #expect(try bundle.see().environment.texts == ["PATH=/bin", "SAIL=down", "EMPTY=", "HOME=/"])
+
+        try bundle.setArguments(["/bin/probe", "wait"])
+        try bundle.create()
+        try bundle.start()
+        let seen = try JSON(
+          text: try bundle.runtime(["exec", "--env", "SAIL=half", bundle.id, "/bin/probe", "see"]).expecting(0).output)
+        #expect(seen.environment.texts == ["PATH=/bin", "EMPTY=", "SAIL=half", "HOME=/"])
+        try bundle.delete(force: true)
+      }
+    }
+
     @Test func `a second process shares the container's namespaces and limits`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour, #"{"linux":{"resources":{"pids":{"limit":30}}}}"#)
