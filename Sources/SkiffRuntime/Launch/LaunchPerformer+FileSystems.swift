@@ -305,6 +305,44 @@ extension LaunchPerformer {
     }
   }
 
+  /// Opened already where the nodes are laid over it: what is beneath is reached by that handle.
+  mutating func attachDevices() throws(Errno) {
+    guard let tree = resources.deviceTree else { throw .badDescriptor }
+    let place = try deviceDirectory("/dev")
+    try tree.attach(onto: place.descriptor)
+  }
+
+  mutating func showDevice(_ node: DeviceNode, _ source: Int) throws(Errno) {
+    let place = try Place(node.path)
+    let parent = try deviceDirectory(place.parent)
+    if let status = try? parent.descriptor.status(place.name), status.type != .regular {
+      // Something of the image's in the node's place.
+      try parent.descriptor.unlink(place.name)
+    }
+    do throws(Errno) {
+      _ = try parent.descriptor.open(place.name, [.create, .exclusive, .noFollow], mode: 0o600)
+    } catch {
+      guard error == .exists else { throw error }
+    }
+    let target = try parent.descriptor.open(
+      place.name, [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+    switch resources.devices[source] {
+    case .made(let name):
+      guard let tree = resources.deviceTree else { throw .badDescriptor }
+      let device = try tree.cloneTree(name, recursive: false)
+      try device.descriptor.attach(onto: target.descriptor)
+    case .shown(let tree): try tree.attach(onto: target.descriptor)
+    }
+  }
+
+  func detachDevices() throws(Errno) {
+    guard let tree = resources.deviceTree else { throw .badDescriptor }
+    // umount2(2) knows paths only; this one cannot lead elsewhere.
+    try tree.makeWorkingDirectory()
+    try detachMount(".")
+    try changeWorkingDirectory("/")
+  }
+
   mutating func makeLink(_ path: String, _ target: String) throws(Errno) {
     let place = try Place(path)
     let parent = try deviceDirectory(place.parent)

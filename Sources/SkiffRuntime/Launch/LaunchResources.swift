@@ -8,6 +8,14 @@ enum PreparedSource {
   case link(KernelPath)
 }
 
+/// A device node for a container that may not make its own.
+enum PreparedDevice {
+  /// Made in the tree of devices, under this name.
+  case made(KernelPath)
+  /// The host's own, where this process may not make nodes either.
+  case shown(Descriptor)
+}
+
 /// What the parent opens for a launch before it clones: the child only uses it.
 package final class LaunchResources {
   /// Owns every file below that is known by a lent descriptor.
@@ -16,6 +24,9 @@ package final class LaunchResources {
   private(set) var rootTree: Descriptor?
   /// Trees of the host in the order of the plan's sources, attached nowhere yet, with their options applied.
   private(set) var sources: [PreparedSource] = []
+  /// In the order of the plan's devices, and the tree that holds those that were made; attached nowhere yet.
+  private(set) var devices: [PreparedDevice] = []
+  private(set) var deviceTree: Descriptor?
   /// Handles in the order of the plan's namespace files.
   private(set) var namespaces: [Descriptor] = []
   private(set) var userNamespace: Descriptor?
@@ -78,6 +89,7 @@ package final class LaunchResources {
     }
     if let path = plan.userNamespacePath { userNamespace = own(try Self.openNamespace(path)) }
     for source in plan.sources { try open(source) }
+    if !plan.devices.isEmpty { try prepare(plan.devices) }
     if let filter = plan.filter {
       do throws(SeccompError) {
         self.filter = try SeccompProgram.compile(filter)
@@ -169,6 +181,47 @@ package final class LaunchResources {
       guard error == .invalidArgument else { throw error }
       return nil
     }
+  }
+
+  private func prepare(_ nodes: [DeviceNode]) throws(LaunchError) {
+    let umask = ProcessControl.setUmask(0)
+    defer { ProcessControl.setUmask(umask) }
+    let tree: Descriptor
+    do throws(Errno) {
+      let context = try FileSystemContext(type: "tmpfs")
+      // The ids of the container pass through it.
+      try context.set("mode", to: "711")
+      tree = own(try context.mount([.noSetUserID, .noExecute]))
+    } catch {
+      throw LaunchError("linux.devices: cannot make a place for the device nodes: \(error)")
+    }
+    deviceTree = tree
+    for (index, node) in nodes.enumerated() {
+      do throws(Errno) {
+        devices.append(try prepare(node, in: tree, as: try KernelPath(String(index))))
+      } catch {
+        throw LaunchError("linux.devices (\(node.path)): cannot make the device: \(error)")
+      }
+    }
+  }
+
+  private func prepare(_ node: DeviceNode, in tree: Descriptor, as name: KernelPath) throws(Errno) -> PreparedDevice {
+    do throws(Errno) {
+      try tree.makeNode(name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
+      try tree.changeOwner(name, userID: node.userID, groupID: node.groupID)
+      return .made(name)
+    } catch {
+      // A control group of the caller's that lets nobody make nodes, or a caller without CAP_MKNOD.
+      guard error == .notPermitted else { throw error }
+    }
+    let host = try Descriptor.workingDirectory.open(try KernelPath(node.path), [.pathOnly, .noFollow])
+    let status = try host.descriptor.status()
+    guard status.type == node.type, status.major == node.major, status.minor == node.minor else {
+      throw .notPermitted
+    }
+    let shown = try host.descriptor.cloneTree(recursive: false)
+    try shown.descriptor.changeMount(set: [.noSetUserID, .noExecute], propagation: .private)
+    return .shown(own(shown))
   }
 
   private func applyOptions(of source: BindSource, to tree: Descriptor) throws(Errno) {

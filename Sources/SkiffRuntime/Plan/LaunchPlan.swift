@@ -23,6 +23,8 @@ package struct LaunchPlan: Sendable {
   package var namespaceFiles: [String] = []
   /// Trees of the host that steps attach; the place in the list is the step's `source`.
   package var sources: [BindSource] = []
+  /// Device nodes that the parent makes, because the child may not; their ids are the host's.
+  package var devices: [DeviceNode] = []
   package var arguments: [String] = []
   package var environment: [String] = []
   /// The user whose home directory becomes HOME; nil where HOME is set.

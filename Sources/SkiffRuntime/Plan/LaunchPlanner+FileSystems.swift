@@ -229,16 +229,43 @@ extension LaunchPlanner {
       nodes.removeAll { $0.path == node.path }
       nodes.append(node)
     }
-    for node in nodes {
-      // mknod is refused inside a user namespace: there the host's node is shown instead.
-      if isInsideUserNamespace || circumstances.isCallerInUserNamespace, node.type != .fifo {
-        planInternalBind(
-          node.path, on: node.path, MountOptions(), keyPath: "linux.devices (\(node.path))")
-      } else {
-        plan.steps.append(.makeDevice(node))
+    // mknod is refused inside a user namespace.
+    let (devices, pipes) = (nodes.filter { $0.type != .fifo }, nodes.filter { $0.type == .fifo })
+    if makesUserNamespace, !circumstances.isCallerInUserNamespace {
+      planPreparedDevices(devices)
+    } else if isInsideUserNamespace || circumstances.isCallerInUserNamespace {
+      // A caller without rights, or ids that are not known here: the host's node is shown.
+      var options = MountOptions()
+      options.setRecursively = [.noSetUserID, .noExecute]
+      for node in devices {
+        planInternalBind(node.path, on: node.path, options, keyPath: "linux.devices (\(node.path))")
       }
+    } else {
+      for node in devices { plan.steps.append(.makeDevice(node)) }
     }
+    for node in pipes { plan.steps.append(.makeDevice(node)) }
     for link in Self.defaultLinks { plan.steps.append(.link(path: link.path, target: link.target)) }
+  }
+
+  /// Nodes that the parent makes with the host's rights, for the container's user namespace: with the owner and mode that were
+  /// asked for, and not the host's own, which all its programs share.
+  private mutating func planPreparedDevices(_ nodes: [DeviceNode]) {
+    plan.steps.append(.attachDevices)
+    for node in nodes {
+      plan.steps.append(.showDevice(node, source: plan.devices.count))
+      var made = node
+      made.userID = Self.outside(node.userID, spec.linux.uidMappings)
+      made.groupID = Self.outside(node.groupID, spec.linux.gidMappings)
+      plan.devices.append(made)
+    }
+    plan.steps.append(.detachDevices)
+  }
+
+  /// The host's number of an id; nobody's where the user namespace has no such id.
+  private static func outside(_ id: UInt32, _ mappings: [RuntimeSpec.IDMapping]) -> UInt32 {
+    let nobody: UInt32 = 65534
+    let range = mappings.first { $0.containerID <= id && id - $0.containerID < $0.size }
+    return range.map { $0.hostID &+ (id - $0.containerID) } ?? nobody
   }
 
   /// The path without doubled or closing slashes and without `.`; `..` is left to the kernel.

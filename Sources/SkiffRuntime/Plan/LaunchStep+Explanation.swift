@@ -70,6 +70,14 @@ extension LaunchStep {
         "make the device \(node.path)", "mknodat(\"\(node.path)\", makedev(\(node.major), \(node.minor)))",
         "mknod -m \(String(node.mode, radix: 8)) <root>\(node.path) \(node.type == .blockDevice ? "b" : "c") \(node.major) \(node.minor)"
       )
+    case .attachDevices:
+      Self.tell("lay the device nodes ready", "move_mount(devices, \"/dev\")", "mount --bind <devices> <root>/dev")
+    case .showDevice(let node, _):
+      Self.tell(
+        "show the device \(node.path)", "open_tree(devices), move_mount(\"\(node.path)\")",
+        "mount --bind -o nosuid,noexec <devices>/\(node.path) <root>\(node.path)")
+    case .detachDevices:
+      Self.tell("take the other device nodes away", "umount2(\"/dev\", MNT_DETACH)", "umount -l <root>/dev")
     case .openConsole:
       Self.tell(
         "open a terminal for the container", "open(\"/dev/pts/ptmx\"), ioctl(TIOCGPTPEER), ioctl(TIOCSCTTY)",

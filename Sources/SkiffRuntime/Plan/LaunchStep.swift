@@ -25,6 +25,11 @@ package enum LaunchStep: Equatable, Sendable {
   case makeDirectory(String)
   case link(path: String, target: String)
   case makeDevice(DeviceNode)
+  /// Lays what the parent has made over /dev for a moment: only nodes of a tree that is attached can be shown elsewhere.
+  case attachDevices
+  /// `source` is the node's place in the plan's list of devices.
+  case showDevice(DeviceNode, source: Int)
+  case detachDevices
   case openConsole(ConsolePlan)
   case makeWorkingDirectory(String)
   case runHooksOutside

@@ -45,6 +45,43 @@ extension Integration {
       }
     }
 
+    @Test func `in a user namespace devices have the owner and mode asked for, and are not the host's own`() throws {
+      guard Programs.isOurRuntime else { return }
+      try inHarbour { harbour in
+        let bundle = try Bundle(
+          harbour,
+          """
+          {"linux":{"devices":[
+            {"path":"/dev/kmsg","type":"c","major":1,"minor":11,"fileMode":432,"uid":1000,"gid":1001},
+            {"path":"/dev/deep/nothing","type":"c","major":1,"minor":3,"fileMode":384,"uid":70000,"gid":0},
+            {"path":"/dev/pipe","type":"p","fileMode":420,"uid":7,"gid":8}
+          ]}}
+          """)
+        try bundle.enterUserNamespace()
+
+        let seen = try bundle.see()
+
+        let kmsg = seen.devices.kmsg
+        #expect((kmsg.type.text, kmsg.major.number, kmsg.minor.number) == ("characterDevice", 1, 11))
+        #expect((kmsg.mode.number, kmsg.uid.number, kmsg.gid.number) == (0o660, 1000, 1001))
+        let null = seen.devices["null"]
+        #expect((null.mode.number, null.uid.number, null.gid.number) == (0o666, 0, 0))
+        #expect(
+          (seen.devices.pipe.type.text, seen.devices.pipe.uid.number, seen.devices.pipe.gid.number) == ("fifo", 7, 8))
+        for name in ["/dev/null", "/dev/kmsg", "/dev/tty", "/dev/deep/nothing"] {
+          let mount = try #require(seen.mounts.list.first { $0.target.text == name }, "\(name)")
+          #expect(Set(["nosuid", "noexec"]).isSubset(of: mount.options.texts), "\(name)")
+        }
+        // What the nodes were taken from is gone.
+        #expect(seen.mounts.list.filter { $0.target.text == "/dev" }.count == 1)
+
+        let told = try bundle.perform("write /dev/null x", "stat /dev/deep/nothing")
+        #expect(told[0].number == 1)
+        // An id that the user namespace does not have.
+        #expect((told[1].uid.number, told[1].mode.number) == (65534, 0o600))
+      }
+    }
+
     @Test func `only the allowed devices open`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(

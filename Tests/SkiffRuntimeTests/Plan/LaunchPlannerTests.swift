@@ -118,7 +118,16 @@ import Testing
     for step in plan.steps {
       if case .makeDevice = step { Issue.record("a device node is made") }
     }
-    #expect(plan.sources.contains { $0.path == "/dev/null" })
+    let null = try #require(plan.devices.first { $0.path == "/dev/null" })
+    #expect((null.userID, null.groupID) == (100_000, 100_000))
+    let attached = try place(plan) { $0 == .attachDevices }
+    let detached = try place(plan) { $0 == .detachDevices }
+    let shown = try place(plan) {
+      if case .showDevice(let node, _) = $0 { return node.path == "/dev/null" }
+      return false
+    }
+    #expect(attached < shown)
+    #expect(shown < detached)
   }
 
   @Test func `a namespace of the host's is entered by the parent when a user namespace is made`() throws {
