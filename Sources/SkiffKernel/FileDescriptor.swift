@@ -66,6 +66,16 @@ extension Descriptor {
     try systemCall(__NR_fcntl, number.register, setDescriptorFlags, closeOnExec ? 1 : 0)
   }
 
+  /// Whether the file was opened to be written, perhaps read as well (fcntl(2), F_GETFL).
+  package var isWritable: Bool {
+    get throws(Errno) {
+      let getStatusFlags: UInt = 3
+      let accessMode = 3
+      let readOnly = 0
+      return try systemCall(__NR_fcntl, number.register, getStatusFlags) & accessMode != readOnly
+    }
+  }
+
   /// Says whether reads and writes wait (O_NONBLOCK).
   package func setNonBlocking(_ nonBlocking: Bool) throws(Errno) {
     let getStatusFlags: UInt = 3

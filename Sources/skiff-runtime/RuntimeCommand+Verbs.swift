@@ -22,10 +22,11 @@ extension RuntimeCommand {
     request.usesPivot = !arguments.has("no-pivot")
     request.joinsNewKeyring = !arguments.has("no-new-keyring")
     request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    request.activation = SocketActivation.ofCaller()
     request.cgroupManager = cgroupManager
     request.isRootless = isRootless
     request.pidfdSocketPath = arguments.value("pidfd-socket")
-    try closeOnExec(preserving: request.preservedDescriptors)
+    try closeOnExec(preserving: request.inheritedDescriptors)
     return (request, arguments)
   }
 

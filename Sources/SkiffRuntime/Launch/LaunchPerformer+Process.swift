@@ -153,6 +153,28 @@ extension LaunchPerformer {
     }
   }
 
+  /// So that the user can open /dev/stdout and its kin, which are links to these files.
+  ///
+  /// A file that can only be read stays whose it is: the caller's own, perhaps a secret. Devices do too: /dev/null is everybody's,
+  /// and a terminal was given when it was made.
+  func giveStandardStreams(_ userID: UInt32, _ groupID: UInt32) {
+    for stream in [Descriptor.standardInput, .standardOutput, .standardError] {
+      do throws(Errno) {
+        let status = try stream.status()
+        guard status.userID != userID else { continue }
+        switch status.type {
+        case .fifo: break
+        case .regular: guard try stream.isWritable else { continue }
+        default: continue
+        }
+        try stream.changeOwner(userID: userID, groupID: groupID)
+      } catch {
+        // A stream that is closed, an owner that the user namespace does not know, a file system that keeps its owners: the
+        // program can still use what it inherits.
+      }
+    }
+  }
+
   mutating func setUser(_ user: UserPlan) throws(Errno) {
     if user.keepsCapabilities { try Credentials.keepCapabilities(true) }
     if let groups = user.groups { try Credentials.setGroups(groups) }
@@ -203,6 +225,7 @@ extension LaunchPerformer {
       let home = PasswdFile.home(of: userID) ?? "/"
       try image.addEnvironment("HOME=\(home)")
     }
+    if tellsOwnNumber { try image.addEnvironment("LISTEN_PID=\(ProcessControl.processID)") }
     if search.name.contains("/") {
       let path = try KernelPath(search.name)
       try checkExecutable(path)

@@ -11,6 +11,7 @@ struct LaunchPerformer {
   let hooks: RuntimeSpec.Hooks
   let namespaceFiles: [String]
   let homeOfUserID: UInt32?
+  let tellsOwnNumber: Bool
   /// Of the program, and of hooks in the container that bring none.
   let environment: [String]
   let isInsideUserNamespace: Bool
@@ -34,6 +35,7 @@ struct LaunchPerformer {
     self.hooks = plan.hooks
     self.namespaceFiles = plan.namespaceFiles
     self.homeOfUserID = plan.homeOfUserID
+    self.tellsOwnNumber = plan.tellsOwnNumber
     self.environment = plan.environment
     self.isInsideUserNamespace = plan.newNamespaces.contains(.user) || plan.userNamespacePath != nil
     self.image = resources.image
@@ -137,6 +139,7 @@ struct LaunchPerformer {
     case .reportCreated: try channel.send(.created)
     case .awaitStart: try awaitStart()
     case .setUmask(let mask): ProcessControl.setUmask(mask)
+    case .giveStandardStreams(let userID, let groupID): giveStandardStreams(userID, groupID)
     case .resetSignals: try resetSignals()
     case .resetAffinity: resetAffinity()
     case .setUser(let user): try setUser(user)

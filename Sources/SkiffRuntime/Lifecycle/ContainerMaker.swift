@@ -22,6 +22,8 @@ package struct CreateRequest {
   package var pidfdSocketPath: String?
   /// A network namespace that the caller has made, in place of a new one.
   package var networkNamespacePath: String?
+  /// Sockets that the caller's service manager opened for the container.
+  package var activation: SocketActivation?
   package var explains = false
 
   package init(id: ContainerID, bundlePath: String) {
@@ -216,7 +218,7 @@ struct ContainerMaker {
     circumstances.start = handover.waitsAtSocket || handover.waitsForWord ? .whenTold : .atOnce
     circumstances.usesPivot = request.usesPivot
     circumstances.joinsNewKeyring = request.joinsNewKeyring
-    circumstances.preservedDescriptors = request.preservedDescriptors
+    circumstances.preservedDescriptors = request.inheritedDescriptors
     if spec.namesSecurityLabel { circumstances.securityModules = SecurityModules.detect() }
     circumstances.replacesStandardStreams = !handover.streams.isEmpty
     circumstances.grantable = CallerPrivileges.grantable()
@@ -224,8 +226,9 @@ struct ContainerMaker {
       spec.linux.intelRdt != nil || record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
     circumstances.endsWithCaller = handover.endsWithCaller
     circumstances.isCallerInUserNamespace = callerPlace.isInUserNamespace
-    circumstances.mayChangeGroups = callerPlace.mayChangeGroups
-    if !callerPlace.mayChangeGroups, spec.process?.user.additionalGroupIDs.isEmpty == false {
+    circumstances.mayChangeGroups = callerPlace.mayChangeGroups && !record.keepsCallersGroups
+    if !callerPlace.mayChangeGroups, !record.keepsCallersGroups, spec.process?.user.additionalGroupIDs.isEmpty == false
+    {
       throw .failed("process.user.additionalGids: the user namespace does not let supplementary groups be set")
     }
     // A container without a group of its own lives in its caller's, and sees that.
@@ -247,6 +250,7 @@ struct ContainerMaker {
     }
     do throws(LaunchError) {
       var plan = try LaunchPlanner.plan(spec, circumstances)
+      request.activation?.announce(in: &plan)
       if request.explains, let cgroup = record.cgroup {
         plan.preparation = CgroupExplanation.steps(cgroup, spec.linux.resources)
       }

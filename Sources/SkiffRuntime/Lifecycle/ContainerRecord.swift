@@ -86,6 +86,10 @@ public enum ContainerStatus: String, Equatable, Sendable {
 }
 
 extension ContainerRecord {
+  /// Whether its processes keep the supplementary groups of whoever calls the runtime: podman's `--group-add keep-groups`,
+  /// by the name that crun gave it.
+  var keepsCallersGroups: Bool { annotations["run.oci.keep_original_groups"] == "1" }
+
   /// Computed from the kernel: a process that has ended, or whose number belongs to another by now, is a stopped container.
   package func status() -> ContainerStatus {
     if processID == 0 { return .creating }

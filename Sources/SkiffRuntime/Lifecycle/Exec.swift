@@ -52,6 +52,7 @@ extension ContainerRuntime {
     var process = try request.composedProcess(container: spec.process)
     if process.terminal, process.consoleSize == nil { process.consoleSize = CallerTerminal.size() }
     var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
+    circumstances.mayChangeGroups = !record.keepsCallersGroups
     try note(CallerPlace(), process, &circumstances)
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
@@ -75,17 +76,19 @@ extension ContainerRuntime {
   ) throws(RuntimeError) {
     circumstances.isCallerInUserNamespace = place.isInUserNamespace
     guard place.isInUserNamespace || circumstances.namespaces.contains(.user) else { return }
+    let keepsGroups = !circumstances.mayChangeGroups
     do throws(Errno) {
       let initProcessID = circumstances.initProcessID
       // Nobody can enter a user namespace twice.
       if try UserNamespace.number() == UserNamespace.number(of: initProcessID) {
         circumstances.namespaces.remove(.user)
       }
-      circumstances.mayChangeGroups = try !UserNamespace.deniesGroups(to: initProcessID)
+      let deniesGroups = try UserNamespace.deniesGroups(to: initProcessID)
+      circumstances.mayChangeGroups = !keepsGroups && !deniesGroups
     } catch {
       throw .failed("cannot look at the container's user namespace: \(error)")
     }
-    if !circumstances.mayChangeGroups, !process.user.additionalGroupIDs.isEmpty {
+    if !circumstances.mayChangeGroups, !keepsGroups, !process.user.additionalGroupIDs.isEmpty {
       throw .failed("process.user.additionalGids: the user namespace does not let supplementary groups be set")
     }
   }

@@ -29,6 +29,8 @@ package struct LaunchPlan: Sendable {
   package var environment: [String] = []
   /// The user whose home directory becomes HOME; nil where HOME is set.
   package var homeOfUserID: UInt32?
+  /// Whether the environment gets LISTEN_PID, the process's own number (sd_listen_fds(3)).
+  package var tellsOwnNumber = false
   package var filter: RuntimeSpec.Seccomp?
   /// Links of the host that the parent moves into the container's network, by their names there.
   package var networkDevices: [String: RuntimeSpec.NetDevice] = [:]

@@ -27,7 +27,7 @@ package struct LaunchCircumstances: Sendable {
   package var securityModules = SecurityModules()
   /// The caller lives in a user namespace that somebody made: devices and other people's namespaces are out of its reach.
   package var isCallerInUserNamespace = false
-  /// Whether the process may change its supplementary groups.
+  /// Whether the process may change its supplementary groups, and is not to keep its caller's.
   package var mayChangeGroups = true
   /// The runtime stays and waits for the process: whoever kills the one means the other.
   package var endsWithCaller = false

@@ -182,6 +182,10 @@ extension LaunchStep {
         "keep \(CapabilityNames.names(plan.sets.effective).count) capabilities",
         "capset(effective: \(String(plan.sets.effective.rawValue, radix: 16)))",
         "setpriv --inh-caps … --ambient-caps …")
+    case .giveStandardStreams(let userID, let groupID):
+      Self.tell(
+        "give the standard streams to user \(userID)", "fchown(0…2, \(userID), \(groupID))",
+        "chown \(userID):\(groupID) /proc/self/fd/{0,1,2}")
     case .setNoNewPrivileges:
       Self.tell("never gain privileges again", "prctl(PR_SET_NO_NEW_PRIVS)", "setpriv --no-new-privs")
     case .installFilter:

@@ -65,6 +65,7 @@ package enum LaunchStep: Equatable, Sendable {
 
   // What it may do, last of all.
   case setUmask(UInt32)
+  case giveStandardStreams(userID: UInt32, groupID: UInt32)
   case resetSignals
   case resetAffinity
   case setUser(UserPlan)

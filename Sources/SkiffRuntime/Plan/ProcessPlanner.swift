@@ -90,6 +90,10 @@ struct ProcessPlanner {
     steps.append(contentsOf: schedulingSteps(linux))
     // The launch itself ran without a mask; a program expects the usual one.
     steps.append(.setUmask(process.user.umask ?? 0o022))
+    // While CAP_CHOWN is there, and before a filter that may not know the call.
+    if process.user.userID != 0 {
+      steps.append(.giveStandardStreams(userID: process.user.userID, groupID: process.user.groupID))
+    }
     // With root's rights, as docker and runc do; the step tries again as the user where root is refused.
     steps.append(.enterWorkingDirectory(process.workingDirectory))
     // After the last step that opens anything: the program inherits the standard streams and what was asked for
