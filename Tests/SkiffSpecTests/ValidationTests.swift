@@ -140,10 +140,12 @@ func `versions of 1 are taken`(version: String) {
     problems { $0.linux.uidMappings = [RuntimeSpec.IDMapping(containerID: 0, hostID: 1, size: 1)] } == [
       "linux.uidMappings: user namespace mappings specified, but user namespace isn't enabled in the config"
     ])
+  #expect(problems { $0.linux.namespaces += namespaces(.user) } == [])
   #expect(
-    problems { $0.linux.namespaces += namespaces(.user) } == [
-      "linux.uidMappings: user namespaces enabled, but no namespace path to join nor mappings to apply specified"
-    ])
+    problems {
+      $0.linux.namespaces += namespaces(.user)
+      $0.linux.gidMappings = [RuntimeSpec.IDMapping(containerID: 0, hostID: 1, size: 1)]
+    } == ["linux.uidMappings: a new user namespace needs both mappings"])
   #expect(
     problems { $0.linux.timeOffsets = ["boottime": RuntimeSpec.TimeOffset()] } == [
       "linux.timeOffsets: time namespace offsets specified, but time namespace isn't enabled in the config"

@@ -78,7 +78,12 @@ struct ContainerMaker {
       throw .failed("cannot read \(name.hasPrefix("/") ? name : "\(request.bundlePath)/\(name)"): \(error)")
     }
     do throws(SpecProblems) {
-      return (bytes, try RuntimeSpec.parseAndValidate(bytes))
+      var spec = try RuntimeSpec.parseAndValidate(bytes)
+      // Whoever went into the namespace has its ids already.
+      if callerPlace.userOutside == nil {
+        DefaultIDMappings.fill(&spec.linux, onlyOwn: callerPlace.isInUserNamespace)
+      }
+      return (bytes, spec)
     } catch {
       throw .invalid(error)
     }

@@ -151,9 +151,7 @@ extension SpecValidator {
     }
     let maps = !linux.uidMappings.isEmpty || !linux.gidMappings.isEmpty
     if let user = linux.namespaces.first(where: { $0.type == .user }) {
-      require(
-        user.path != nil || maps, "linux.uidMappings",
-        "user namespaces enabled, but no namespace path to join nor mappings to apply specified")
+      // With neither the runtime takes the caller's own ids.
       if user.path == nil, maps {
         require(!linux.uidMappings.isEmpty, "linux.uidMappings", "a new user namespace needs both mappings")
         require(!linux.gidMappings.isEmpty, "linux.gidMappings", "a new user namespace needs both mappings")
