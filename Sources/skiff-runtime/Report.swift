@@ -7,6 +7,22 @@ struct Report {
   var logPath: String?
   var isJSON = false
 
+  /// Before anything is done: an engine that names a log looks for every error there, and must hear of one that cannot be.
+  mutating func openLog() throws(RuntimeError) {
+    guard let logPath else { return }
+    do throws(Errno) {
+      _ = try Self.open(logPath)
+    } catch {
+      // It would be missed a second time when this is told.
+      self.logPath = nil
+      throw .failed("cannot open the log \(logPath): \(error)")
+    }
+  }
+
+  private static func open(_ path: String) throws(Errno) -> FileDescriptor {
+    try Descriptor.workingDirectory.open(try KernelPath(path), [.writeOnly, .create, .append], mode: 0o600)
+  }
+
   func error(_ words: String) {
     write("skiff-runtime: \(words)\n", to: .standardError)
     log("error", words)
@@ -36,8 +52,7 @@ struct Report {
       line = Array("time=\"\(time)\" level=\(level) msg=".utf8) + JSONValue.string(words).serialized()
     }
     do throws(Errno) {
-      let file = try Descriptor.workingDirectory.open(
-        try KernelPath(logPath), [.writeOnly, .create, .append], mode: 0o600)
+      let file = try Self.open(logPath)
       try file.descriptor.writeAll(line + [0x0A])
     } catch {
       write("skiff-runtime: cannot write the log \(logPath): \(error)\n", to: .standardError)

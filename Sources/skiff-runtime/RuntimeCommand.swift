@@ -80,6 +80,7 @@ struct RuntimeCommand {
       guard format == "json" || format == "text" else { throw UsageError(words: "invalid log-format \(format)") }
       report.isJSON = format == "json"
     }
+    try report.openLog()
     if globals.has("systemd-cgroup") { cgroupManager = .systemd }
     if let name = globals.value("cgroup-manager") {
       guard let manager = CgroupManager(rawValue: name) else {
