@@ -172,7 +172,7 @@ struct RuntimeCommand {
     do {
       return try ContainerID(text)
     } catch {
-      throw UsageError(words: "invalid container ID format: \(text) (\(error))")
+      throw UsageError(words: error.description)
     }
   }
 }

@@ -3,16 +3,23 @@ import Testing
 
 private let sha = "sha256:" + String(repeating: "0a", count: 32)
 
-@Test(arguments: ["a", "web-1", "A_b+c.d", "0", "...", "-x", String(repeating: "a", count: 255)])
+@Test(arguments: ["a", "web-1", "A_b+c.d", "0", "a..", "-x", String(repeating: "a", count: 255)])
 func `a container id of safe characters is taken`(text: String) throws {
   #expect(try ContainerID(text).text == text)
 }
 
 @Test(arguments: [
-  "", ".", "..", "a/b", "../a", "a b", "a\n", "é", "\u{212A}", "a:b", "a\0", String(repeating: "a", count: 256),
+  "", ".", "..", "...", ".hidden", "a/b", "../a", "a b", "a\n", "é", "\u{212A}", "a:b", "a\0",
+  String(repeating: "a", count: 256),
 ])
 func `a container id that would be unsafe as a file name is refused`(text: String) {
   #expect(throws: FormatError.self) { try ContainerID(text) }
+}
+
+@Test func `a container id's error names the character`() {
+  #expect(throws: FormatError(#"invalid container ID format: invalid character "/" in the container ID "a/b""#)) {
+    try ContainerID("a/b")
+  }
 }
 
 @Test func `a digest is an algorithm and its digits`() throws {

@@ -187,6 +187,19 @@ func `settings of the container's own namespaces are taken`(name: String, value:
   #expect(problems { $0.linux.sysctl = [name: value] } == [])
 }
 
+@Test func `a domain name that is given twice is given the same`() {
+  func problems(_ setting: String) -> [String] {
+    var spec = good
+    spec.domainname = "sea.example"
+    spec.linux.sysctl = ["kernel.domainname": setting]
+    return spec.validate().map(\.message)
+  }
+
+  #expect(problems("sea.example") == [])
+  #expect(
+    problems("land.example") == [#"sysctl "kernel.domainname" conflicts with the OCI "domainname" field"#])
+}
+
 @Test(arguments: [
   ("kernel.core_pattern", #"sysctl "kernel.core_pattern" is not in a separate kernel namespace"#),
   ("vm.swappiness", #"sysctl "vm.swappiness" is not in a separate kernel namespace"#),

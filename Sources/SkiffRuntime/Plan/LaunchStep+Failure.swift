@@ -18,7 +18,7 @@ extension LaunchStep {
     case .changeMount(let path, _):
       return LaunchError("cannot change the mount \(path): \(error)\(mountHint(error))")
     case .enterWorkingDirectory(let path):
-      return LaunchError("cannot enter the working directory \(path): \(error)")
+      return LaunchError("cannot enter the working directory: chdir to cwd (\"\(path)\") failed: \(error)")
     case .setResourceLimit(let limit, _):
       let hint = error == .notPermitted ? " (raising a limit needs CAP_SYS_RESOURCE)" : ""
       return LaunchError("cannot set \(limit.type) to \(limit.soft):\(limit.hard): \(error)\(hint)")

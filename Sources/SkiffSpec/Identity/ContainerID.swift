@@ -12,10 +12,20 @@ public struct ContainerID: Hashable, Sendable {
       throw FormatError("invalid container ID format: longer than \(Self.lengthLimit) characters")
     }
     let marks = Array("_+-.".utf8)
-    guard text != ".", text != "..", text.utf8.allSatisfy({ $0.isLetterOrDigit || marks.contains($0) }) else {
-      throw FormatError("invalid container ID format: \(SpecKeyPath.quoted(text))")
+    if let odd = text.unicodeScalars.first(where: { !$0.isASCII || !Self.isAllowed(UInt8($0.value), marks) }) {
+      throw FormatError(
+        "invalid container ID format: invalid character \(SpecKeyPath.quoted(String(odd))) in the container ID"
+          + " \(SpecKeyPath.quoted(text))")
+    }
+    // Also `.` and `..`; and a name that starts with a dot hides from those who list directories.
+    guard text.utf8.first != UInt8(ascii: ".") else {
+      throw FormatError("invalid container ID format: \(SpecKeyPath.quoted(text)) starts with a dot")
     }
     self.text = text
+  }
+
+  private static func isAllowed(_ byte: UInt8, _ marks: [UInt8]) -> Bool {
+    byte.isLetterOrDigit || marks.contains(byte)
   }
 }
 

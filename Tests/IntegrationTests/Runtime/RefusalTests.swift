@@ -114,6 +114,35 @@ extension Integration {
       }
     }
 
+    @Test func `a log that cannot be written is an error before anything is done`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        bundle.globals = ["--log", harbour.path("no/such/directory/log")]
+        try bundle.setArguments(["/bin/probe", "exit", "0"])
+        try bundle.writeConfiguration()
+
+        let outcome = try bundle.runtime(["create", "--bundle", bundle.path, bundle.id])
+        #expect(outcome.code == 1)
+        #expect(outcome.errors.contains("no/such/directory/log"))
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+
+        bundle.globals = []
+        #expect(try bundle.runtime(["list", "-q"]).expecting(0).output == "")
+      }
+    }
+
+    @Test func `a domain name that a sysctl contradicts is an error, the same one twice is none`() throws {
+      guard Programs.isOurRuntime else { return }
+      try inHarbour { harbour in
+        let bundle = try Bundle(
+          harbour, #"{"domainname":"sea.example","linux":{"sysctl":{"kernel.domainname":"land.example"}}}"#)
+        #expect(try bundle.run(["/bin/probe", "see"]).errors.contains("kernel.domainname"))
+
+        let seen = try bundle.see(#"{"linux":{"sysctl":{"kernel.domainname":"sea.example"}}}"#)
+        #expect(seen.domainname.text == "sea.example")
+      }
+    }
+
     @Test func `unknown verbs and options are refused with the way to help`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour)

@@ -171,6 +171,6 @@ extension SpecValidator {
     require(
       has(.network) || linux.netDevices.isEmpty, "linux.netDevices",
       "unable to move network devices without a private NET namespace")
-    checkSysctls(linux.sysctl, hostname: spec.hostname, has: has)
+    checkSysctls(linux.sysctl, domainname: spec.domainname, has: has)
   }
 }

@@ -7,7 +7,7 @@ extension SpecValidator {
 
   /// A setting must belong to a namespace that the container does not share, or it would change the host.
   mutating func checkSysctls(
-    _ settings: [String: String], hostname: String?, has: (RuntimeSpec.NamespaceType) -> Bool
+    _ settings: [String: String], domainname: String?, has: (RuntimeSpec.NamespaceType) -> Bool
   ) {
     for (written, value) in settings.sorted(by: { $0.key < $1.key }) {
       func here() -> String { SpecKeyPath.joined("linux.sysctl", written) }
@@ -25,11 +25,12 @@ extension SpecValidator {
         require(has(.network), here(), "sysctl \(quoted()) not allowed in host network namespace")
       } else if name == "kernel.domainname" {
         require(has(.uts), here(), "sysctl \(quoted()) is not allowed in the hosts uts namespace")
-      } else if name == "kernel.hostname" {
-        require(has(.uts), here(), "sysctl \(quoted()) is not allowed in the hosts uts namespace")
         require(
-          (hostname ?? "").isEmpty, here(),
-          "sysctl \(quoted()) is not allowed as it conflicts with the OCI \"hostname\" field")
+          (domainname ?? "").isEmpty || domainname == value, here(),
+          "sysctl \(quoted()) conflicts with the OCI \"domainname\" field")
+      } else if name == "kernel.hostname" {
+        // There is a field for it, and engines look for a container's name there.
+        refuse(here(), "sysctl \(quoted()) is not allowed as it conflicts with the OCI \"hostname\" field")
       } else if name.hasPrefix("user.") {
         require(has(.user), here(), "sysctl \(quoted()) is not allowed in the hosts user namespace")
       } else {
