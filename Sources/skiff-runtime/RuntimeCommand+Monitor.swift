@@ -5,10 +5,12 @@ extension RuntimeCommand {
   /// Not for people: the engine starts it beside each of its containers.
   func monitor(_ words: ArraySlice<String>) throws -> Int32 {
     try enterProtection()
-    let arguments = try ParsedArguments(words, [.value("sync-fd"), .value("attach-fd")])
+    let arguments = try ParsedArguments(words, [.value("sync-fd"), .value("attach-fd"), .flag("network")])
     guard arguments.positional.isEmpty, let sync = try arguments.number("sync-fd", Int32.self), sync > 2
     else { throw UsageError(words: "monitor needs --sync-fd") }
     try closeOnExec(preserving: 0)
-    return Monitor.run(syncNumber: sync, attachNumber: try arguments.number("attach-fd", Int32.self))
+    return Monitor.run(
+      syncNumber: sync, attachNumber: try arguments.number("attach-fd", Int32.self),
+      makesNetwork: arguments.has("network"))
   }
 }

@@ -14,6 +14,7 @@ struct MonitorOrder {
   /// What the monitor becomes after the end when its first client is not there to hear of it; empty for nothing.
   var exitCommand: [String]
   var explains: Bool
+  var keepsExit: Bool
 
   func serialized() -> [UInt8] {
     let document: JSONValue = [
@@ -26,9 +27,16 @@ struct MonitorOrder {
       "keepStdinOpen": .bool(keepsStdinOpen),
       "exitCommand": JSONValue(exitCommand),
       "explain": .bool(explains),
+      "keepExit": .bool(keepsExit),
     ]
     return document.serialized()
   }
+}
+
+/// What a monitor said, and the open file that came with it.
+private struct MonitorMessage: ~Copyable {
+  let document: JSONValue
+  var file: FileDescriptor?
 }
 
 /// The line to a monitor that was started for one container.
@@ -36,7 +44,8 @@ struct MonitorOrder {
 /// It is started first of all, so that the program is loaded by the time that it is told what to do.
 ///
 /// ```
-///         ◀── {"container":PATH}                    with the network namespace, or the line closes: nothing was wanted
+///         ──▶ {"event":"network"}                   with a network namespace, where one is to be made
+///         ◀── {"container":PATH}                    or the line closes: nothing was wanted
 /// monitor ──▶ {"event":"created","pid":N}          the process waits at the gate
 ///         ◀── {"command":"start"}                   or the line closes, and the monitor takes everything back
 ///         ──▶ {"event":"started"}, {"event":"explain",…}
@@ -60,7 +69,10 @@ struct MonitorLink: ~Copyable {
   /// - Parameters:
   ///   - lifeline: of the container that it is to make.
   ///   - attach: the other end of a line for the container's streams.
-  init(program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?) throws(EngineError) {
+  ///   - makesNetwork: it makes a network namespace at once.
+  init(
+    program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?, makesNetwork: Bool
+  ) throws(EngineError) {
     let lifeline = lifeline.descriptor
     let process: SpawnedProcess
     let line: FileDescriptor
@@ -69,6 +81,7 @@ struct MonitorLink: ~Copyable {
       let null = try Descriptor.workingDirectory.open("/dev/null", [.readWrite])
       var arguments = ["skiff-runtime", "monitor", "--sync-fd", "3"]
       if attach != nil { arguments += ["--attach-fd", "4"] }
+      if makesNetwork { arguments.append("--network") }
       // Nothing of the caller's environment concerns a container.
       var request = SpawnRequest(arguments: arguments, environment: [ContainerDefaults.path])
       request.files = [
@@ -88,20 +101,27 @@ struct MonitorLink: ~Copyable {
     self.line = line
   }
 
-  /// Has the monitor make the container of a directory, in a network namespace that the caller has made.
-  mutating func make(
-    _ directory: borrowing ContainerDirectory, networkNamespace: Descriptor?
-  ) throws(EngineError) {
+  /// Has the monitor make the container of a directory.
+  mutating func make(_ directory: borrowing ContainerDirectory) throws(EngineError) {
     id = directory.id
     let order: JSONValue = ["container": .string(directory.path)]
     do throws(Errno) {
-      _ = try line.descriptor.send(order.serialized(), file: networkNamespace)
+      _ = try line.descriptor.send(order.serialized())
     } catch {
       // The monitor has ended: its last word tells why, and comes where its answer is waited for.
       guard error == .brokenPipe || error == .connectionReset else {
         throw .kernel(act: "tell the monitor of", thing: "container \(ContainerIdentity.short(id))", cause: error)
       }
     }
+  }
+
+  /// The network namespace that the monitor makes where it was asked to.
+  mutating func networkNamespace() throws(EngineError) -> FileDescriptor {
+    var event = try nextMessage(limitBytes: Self.eventLimitBytes)
+    guard event.document["event"]?.string == "network", let file = event.file.take() else {
+      throw unexpected(event.document)
+    }
+    return file
   }
 
   /// Waits until the container's process stands at the gate; gives its id.
@@ -142,24 +162,33 @@ struct MonitorLink: ~Copyable {
   }
 
   private mutating func nextEvent(limitBytes: Int = eventLimitBytes) throws(EngineError) -> JSONValue {
+    let message = try nextMessage(limitBytes: limitBytes)
+    return message.document
+  }
+
+  private mutating func nextMessage(limitBytes: Int) throws(EngineError) -> MonitorMessage {
     while true {
-      let event = try receive(limitBytes)
+      let message = try receive(limitBytes)
+      let event = message.document
       switch event["event"]?.string {
       case "warning": warnings.append(event["message"]?.string ?? "")
       case "error":
         throw .runtime(
           message: event["message"]?.string ?? "the monitor failed without a word",
           exitCode: event["exitCode"]?.integer.flatMap { Int32(exactly: $0) } ?? 125)
-      default: return event
+      default: return message
       }
     }
   }
 
-  private func receive(_ limitBytes: Int) throws(EngineError) -> JSONValue {
+  private func receive(_ limitBytes: Int) throws(EngineError) -> MonitorMessage {
     var buffer = [UInt8](repeating: 0, count: limitBytes)
     let count: Int
+    var file: FileDescriptor?
     do throws(Errno) {
-      count = try line.descriptor.receive(into: &buffer).count
+      let (length, number) = try line.descriptor.receive(into: &buffer)
+      count = length
+      if let number { file = FileDescriptor(adopting: number) }
     } catch {
       guard error == .connectionReset else {
         throw .kernel(act: "hear of", thing: "container \(ContainerIdentity.short(id))", cause: error)
@@ -168,7 +197,7 @@ struct MonitorLink: ~Copyable {
     }
     guard count > 0 else { throw silence() }
     do throws(JSONError) {
-      return try JSONValue.parse(Array(buffer.prefix(count)))
+      return MonitorMessage(document: try JSONValue.parse(Array(buffer.prefix(count))), file: file.take())
     } catch {
       throw .report("the monitor of container \(ContainerIdentity.short(id)) said what is no message: \(error)")
     }
@@ -215,14 +244,20 @@ struct WaitingMonitor: ~Copyable {
   var link: MonitorLink
   var connection: FileDescriptor?
 
-  init(program path: String, lifeline: borrowing Lifeline, attaches: Bool) throws(EngineError) {
+  /// - Parameter request: what will be asked of it later.
+  init(
+    program path: String, lifeline: borrowing Lifeline, attaches: Bool, for request: RunRequest
+  ) throws(EngineError) {
     let program = try Self.openProgram(path)
+    let makesNetwork = request.isGivenNetwork
     guard attaches else {
-      link = try MonitorLink(program: program.descriptor, lifeline: lifeline, attach: nil)
+      link = try MonitorLink(
+        program: program.descriptor, lifeline: lifeline, attach: nil, makesNetwork: makesNetwork)
       return
     }
     let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
-    link = try MonitorLink(program: program.descriptor, lifeline: lifeline, attach: pair.second.descriptor)
+    link = try MonitorLink(
+      program: program.descriptor, lifeline: lifeline, attach: pair.second.descriptor, makesNetwork: makesNetwork)
     connection = pair.takeFirst()
   }
 
@@ -241,4 +276,13 @@ struct WaitingMonitor: ~Copyable {
       }
     }
   }
+}
+
+extension RunRequest {
+  /// Whether the container has a network of its own, none that it shares.
+  var ownsNetwork: Bool { network == .bridge || network == NetworkRequest.none }
+
+  /// Whether its network namespace is made before it and given to it. One that the container's user namespace must own can only be
+  /// made from inside that, by the runtime.
+  var isGivenNetwork: Bool { ownsNetwork && userNamespace == .host }
 }

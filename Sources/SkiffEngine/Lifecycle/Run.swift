@@ -59,7 +59,7 @@ extension Engine {
   ) throws(EngineError) -> RunOutcome {
     // Loaded while the container's files are made.
     let monitor = try WaitingMonitor(
-      program: configuration.runtimeProgram, lifeline: lifeline, attaches: !options.detaches)
+      program: configuration.runtimeProgram, lifeline: lifeline, attaches: !options.detaches, for: request)
     try salvage(warn: warn)
     var creation = try ContainerCreation(
       engine: self, request: request, pull: pull, lifeline: lifeline, explains: options.explains)
@@ -106,7 +106,7 @@ extension Engine {
     start.attaches = attaches
     start.explains = options.explains
     let monitor = try WaitingMonitor(
-      program: configuration.runtimeProgram, lifeline: lifeline, attaches: attaches)
+      program: configuration.runtimeProgram, lifeline: lifeline, attaches: attaches, for: record.request)
     let started = try self.start(directory, record, start, monitor)
     started.warnings.forEach(warn)
     onStarted(started.explanation)

@@ -113,14 +113,9 @@ private struct ContainerLaunch: ~Copyable {
       throw EngineError(error)
     }
     try Self.writeOrder(engine, directory, record, options)
-    // A namespace that the container's user namespace must own can only be made from inside it, by the runtime.
-    var network: OpenFile?
-    if Self.ownsNetwork(record.request), record.request.userNamespace == .host {
-      network = OpenFile(
-        try naming("make", "a network namespace") { () throws(Errno) in try NetworkNamespace.make() })
-    }
     var monitor = monitor
-    try monitor.link.make(directory, networkNamespace: network?.descriptor)
+    try monitor.link.make(directory)
+    let network = record.request.isGivenNetwork ? OpenFile(try monitor.link.networkNamespace()) : nil
     self.engine = engine
     self.id = id
     self.record = record
@@ -128,10 +123,6 @@ private struct ContainerLaunch: ~Copyable {
     self.files = ContainerFiles(path: directory.path, record: record)
     self.network = network
     self.monitor = monitor
-  }
-
-  private static func ownsNetwork(_ request: RunRequest) -> Bool {
-    request.network == .bridge || request.network == NetworkRequest.none
   }
 
   private static func writeOrder(
@@ -145,7 +136,8 @@ private struct ContainerLaunch: ~Copyable {
       exitFile: "\(directory.path)/exit.json",
       attachSocket: "\(engine.configuration.attachDirectory)/\(directory.id)",
       keepsStdinOpen: record.request.isInteractive,
-      exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains)
+      exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains,
+      keepsExit: !record.request.removesItself)
     try directory.write(ContainerDirectory.File.monitor, order.serialized())
   }
 
@@ -163,7 +155,7 @@ private struct ContainerLaunch: ~Copyable {
     if let network { endpoint = try plug(network.descriptor) }
     warnings += try files.write(endpoint: endpoint, engine: engine)
     let processID = try monitor.link.waitUntilCreated()
-    if network == nil, Self.ownsNetwork(record.request) {
+    if network == nil, record.request.ownsNetwork {
       let namespace = try naming("open", "the container's network namespace") { () throws(Errno) in
         try Descriptor.workingDirectory.open(try KernelPath("/proc/\(processID)/ns/net"), [.readOnly])
       }

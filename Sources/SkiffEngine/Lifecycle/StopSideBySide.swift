@@ -37,7 +37,8 @@ extension Engine {
         if stopping.record.request.network == .bridge { try unplug(id) }
         let lifeline = try lifelines.hold(id)
         let monitor = try WaitingMonitor(
-          program: configuration.runtimeProgram, lifeline: lifeline, attaches: false)
+          program: configuration.runtimeProgram, lifeline: lifeline, attaches: false,
+          for: stopping.record.request)
         let started = try start(stopping.directory, stopping.record, StartOptions(), monitor)
         started.warnings.forEach(warn)
         _ = consume lifeline

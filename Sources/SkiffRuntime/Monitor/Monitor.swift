@@ -6,7 +6,8 @@ internal import SkiffSpec
 /// ```
 /// engine                         monitor                            container
 ///   spawns, sync and attach ──▶  loads
-///   container, network      ──▶  makes the container, gate closed ─▶ steps … waits
+///                                a network namespace, if asked ──▶  (to the engine)
+///   container               ──▶  makes the container, gate closed ─▶ steps … waits
 ///                           ◀──  created, pid
 ///   wires the network            (meanwhile)
 ///   start                   ──▶  opens the gate                   ─▶ execve
@@ -23,17 +24,20 @@ package struct Monitor {
   private let firstClient: Descriptor?
   private let networkNamespace: Descriptor?
 
-  /// - Parameters: the numbers of the inherited files.
-  package static func run(syncNumber: Int32, attachNumber: Int32?) -> Int32 {
+  /// - Parameters:
+  ///   - syncNumber, attachNumber: the numbers of the inherited files.
+  ///   - makesNetwork: the container gets a network namespace, which is made while the engine still thinks about the rest.
+  package static func run(syncNumber: Int32, attachNumber: Int32?, makesNetwork: Bool) -> Int32 {
     let sync = SyncLine(Descriptor(syncNumber))
     do throws(RuntimeError) {
+      let networkNamespace = makesNetwork ? try sync.offerNetwork() : nil
       // An engine that closes the line instead wanted nothing after all.
-      guard let order = try sync.waitForOrder() else { return 0 }
-      let settings = try MonitorSettings.read(in: order.containerPath)
+      guard let containerPath = try sync.waitForOrder() else { return 0 }
+      let settings = try MonitorSettings.read(in: containerPath)
       let monitor = Monitor(
         settings: settings, store: ContainerStateStore(root: settings.runtimeRoot),
-        runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: order.containerPath, sync: sync,
-        firstClient: attachNumber.map { Descriptor($0) }, networkNamespace: order.networkNamespace)
+        runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: containerPath, sync: sync,
+        firstClient: attachNumber.map { Descriptor($0) }, networkNamespace: networkNamespace)
       try monitor.run()
       return 0
     } catch {
@@ -129,7 +133,7 @@ package struct Monitor {
     }
     let isHeard = streams.tellExit(code)
     // Whoever waits has the code; the record may take its time to outlive a power failure.
-    ExitFile.synchronize(settings.exitFile)
+    if settings.keepsExit { ExitFile.synchronize(settings.exitFile) }
     // A first client that has heard of the end cleans up itself.
     if !isHeard { runExitCommand() }
     if let failure { throw failure }
@@ -169,13 +173,25 @@ private struct SyncLine {
     send(["event": "error", "message": .string(error.description), "exitCode": .integer(code)])
   }
 
-  /// Which container is to be made; the network namespace is the caller's to close.
-  func waitForOrder() throws(RuntimeError) -> (containerPath: String, networkNamespace: Descriptor?)? {
+  /// Makes a network namespace and gives the engine a handle on it; the other one is the caller's to close.
+  func offerNetwork() throws(RuntimeError) -> Descriptor {
+    do throws(Errno) {
+      let namespace = try NetworkNamespace.make()
+      let message: JSONValue = ["event": "network"]
+      // An engine that has gone is noticed where its order is waited for.
+      do throws(Errno) { try line.send(message.serialized(), file: namespace.descriptor) } catch {}
+      return Descriptor(namespace.release())
+    } catch {
+      throw .failed("cannot make a network namespace: \(error)")
+    }
+  }
+
+  /// Which container is to be made.
+  func waitForOrder() throws(RuntimeError) -> String? {
     var buffer = [UInt8](repeating: 0, count: 8192)
     let count: Int
-    let file: Int32?
     do throws(Errno) {
-      (count, file) = try line.receive(into: &buffer)
+      count = try line.receive(into: &buffer).count
     } catch {
       throw .failed("cannot hear the engine: \(error)")
     }
@@ -183,7 +199,7 @@ private struct SyncLine {
     guard let message = try? JSONValue.parse(Array(buffer[..<count])), let path = message["container"]?.string,
       path.hasPrefix("/")
     else { throw .failed("the engine did not say which container is to be made") }
-    return (path, file.map { Descriptor($0) })
+    return path
   }
 
   /// False when the engine closed the line instead.

@@ -19,6 +19,8 @@ package struct MonitorSettings: Equatable, Sendable {
   /// What the monitor becomes at the end when its first client, who would do the same, is not there to hear of it.
   package var exitCommand: [String] = []
   package var explains = false
+  /// False for a container that is removed with its end: no power failure will find its record wanting.
+  package var keepsExit = true
 
   private static let limitBytes = 1 << 20
 
@@ -62,6 +64,7 @@ package struct MonitorSettings: Equatable, Sendable {
     keepsStdinOpen = json["keepStdinOpen"]?.bool ?? false
     exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)
     explains = json["explain"]?.bool ?? false
+    keepsExit = json["keepExit"]?.bool ?? true
   }
 
   private static func rootfs(_ json: JSONValue) -> RootfsSource? {
