@@ -51,8 +51,8 @@ package struct CommandDescription {
     }
     words = form.words.map {
       Words(
-        valueName: $0.valueName, help: $0.help, isOptional: $0.count == .optional,
-        isRepeating: $0.count == .atLeastOne || $0.count == .rest,
+        valueName: $0.valueName, help: $0.help, isOptional: $0.count == .optional || $0.count == .any,
+        isRepeating: $0.count == .any || $0.count == .atLeastOne || $0.count == .rest,
         isCommandLine: $0.count == .rest, completes: $0.completes)
     }
   }

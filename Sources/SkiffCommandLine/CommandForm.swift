@@ -133,6 +133,14 @@ public struct CommandForm<Values> {
     words.append(CommandWords(valueName: valueName, help: help, count: .atLeastOne, completes: completes, set: set))
   }
 
+  /// Any number of words, none too.
+  public mutating func anyWords(
+    _ valueName: String, _ help: String, completes: CompletionKind = .file,
+    set: @escaping (inout Values, String) -> Void
+  ) {
+    words.append(CommandWords(valueName: valueName, help: help, count: .any, completes: completes, set: set))
+  }
+
   /// Everything from the first word that is no option of this command: a command line for somebody else.
   public mutating func commandLine(
     _ valueName: String, _ help: String, completes: CompletionKind, set: @escaping (inout Values, String) -> Void
@@ -173,7 +181,7 @@ package struct CommandWords<Values> {
 
 /// How many words may stand in a place.
 package enum WordCount {
-  case one, optional, atLeastOne
+  case one, optional, any, atLeastOne
   /// All that follow, options or not.
   case rest
 }

@@ -107,7 +107,7 @@ enum CommandReader<C: Command> {
         place.set(&values, word)
       case .optional:
         if let word = words.popFirst() { place.set(&values, word) }
-      case .atLeastOne, .rest:
+      case .any, .atLeastOne, .rest:
         if words.isEmpty, place.count == .atLeastOne { throw CommandLineMistake("\(place.valueName) is missing") }
         for word in words { place.set(&values, word) }
         words = []

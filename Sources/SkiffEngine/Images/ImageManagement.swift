@@ -85,6 +85,7 @@ extension Engine {
     do throws(ImageStoreError) {
       let record = try images.resolve(source)
       try images.tag(record.target, as: reference)
+      announce("image", "tag", record.id.text, ["name": reference.familiar])
     } catch {
       throw EngineError(error)
     }
@@ -101,7 +102,11 @@ extension Engine {
     do throws(ImageStoreError) {
       let removal = try images.remove(name, force: force) { id in users.names[id.text] ?? [] }
       var lines = removal.untagged.map { "Untagged: \(Self.familiar($0))" }
-      if let id = removal.deleted { lines.append("Deleted: \(id.text)") }
+      for untagged in removal.untagged { announce("image", "untag", name, ["name": Self.familiar(untagged)]) }
+      if let id = removal.deleted {
+        lines.append("Deleted: \(id.text)")
+        announce("image", "delete", id.text, ["name": id.text])
+      }
       guard users.unreadable.isEmpty else {
         // Nobody can tell which layers these stand on.
         for error in users.unreadable { warn("\(error); unused layers stay until it is removed") }

@@ -10,11 +10,19 @@ extension Engine {
     if let platform { arguments += ["--platform", platform] }
     if isQuiet { arguments.append("--quiet") }
     try transfer(arguments + ["--", name], outputIsError: outputIsError)
+    announce("image", "pull", name, ["name": name])
   }
 
   /// Runs the transfer program with these words behind its options for the store; it shares this program's streams.
   public func transfer(verb: String, _ words: [String]) throws(EngineError) {
     try transfer([verb] + storeOptions + words, outputIsError: false)
+  }
+
+  /// Runs the transfer program on open files that it gets by these numbers.
+  func transfer(
+    _ verb: String, _ words: [String], files: [(source: Descriptor, target: Int32)]
+  ) throws(EngineError) {
+    try transfer([verb] + storeOptions + words, outputIsError: false, files: files)
   }
 
   private var storeOptions: [String] {
@@ -23,12 +31,15 @@ extension Engine {
     return options
   }
 
-  private func transfer(_ arguments: [String], outputIsError: Bool) throws(EngineError) {
+  private func transfer(
+    _ arguments: [String], outputIsError: Bool, files: [(source: Descriptor, target: Int32)] = []
+  ) throws(EngineError) {
     let path = configuration.transferProgram
     let status = try naming("run", path) { () throws(Errno) in
       let program = try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly])
       var request = SpawnRequest(arguments: ["skiff-transfer"] + arguments, environment: ProcessEnvironment.all())
-      if outputIsError { request.files = [(.standardError, 1)] }
+      request.files = files
+      if outputIsError { request.files.append((.standardError, 1)) }
       // The terminal's interrupt reaches both: this program lives on to tell how the other ended.
       let interrupts: SignalSet = [SignalSet(signal: Signal.interrupt), SignalSet(signal: Signal.quit)]
       let mask = try Signal.setMask(interrupts)

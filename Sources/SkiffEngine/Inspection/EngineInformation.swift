@@ -126,7 +126,9 @@ extension Engine {
     if let name { try VolumeName.check(name, option: "the volume") }
     var chosen = name ?? ""
     if name == nil { chosen = try ContainerIdentity.makeID() }
-    _ = try VolumeStore(root: configuration.root).make(chosen, labels: labels, isAnonymous: name == nil)
+    if try VolumeStore(root: configuration.root).make(chosen, labels: labels, isAnonymous: name == nil) {
+      announce("volume", "create", chosen, ["driver": "local"])
+    }
     return chosen
   }
 
@@ -148,6 +150,7 @@ extension Engine {
       }
     }
     try store.remove(name)
+    announce("volume", "destroy", name, ["driver": "local"])
   }
 
   /// All that is known of a volume, in the shape that Docker's API gives it.

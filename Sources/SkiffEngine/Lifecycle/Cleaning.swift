@@ -108,6 +108,7 @@ extension Engine {
     try removeSocket(id)
     try bury(try containers.sink(directory, withVolumes: withVolumes), record)
     try lifelines.remove(id)
+    if let record { announce("destroy", record) }
   }
 
   /// Removes what is left of a container that exists no more. What is needed to know of it goes last.

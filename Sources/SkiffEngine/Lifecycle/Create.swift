@@ -107,6 +107,7 @@ struct ContainerCreation: ~Copyable {
       engine.discardDraft(directory, volumes: madeVolumes)
       throw error
     }
+    engine.announce("create", record)
     return CreatedContainer(id: directory.id, name: record.name, warnings: warnings)
   }
 

@@ -37,6 +37,9 @@ extension Engine {
     if let wanted = request.user { user = try resolveUser(wanted, inProcess: processID) }
     var process = try ExecComposer(base: base, request: request, user: user, host: try HostFacts.read()).process()
     process.consoleSize = request.hasTerminal ? consoleSize : nil
+    let command = process.arguments.joined(separator: " ")
+    announce("exec_create: \(command)", record)
+    announce("exec_start: \(command)", record)
     throw try become(id, process, request)
   }
 

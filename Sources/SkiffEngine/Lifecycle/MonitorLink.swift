@@ -15,6 +15,9 @@ struct MonitorOrder {
   var exitCommand: [String]
   var explains: Bool
   var keepsExit: Bool
+  var runRoot: String
+  /// What events say of the container.
+  var eventAttributes: [String: String]
 
   func serialized() -> [UInt8] {
     let document: JSONValue = [
@@ -28,6 +31,7 @@ struct MonitorOrder {
       "exitCommand": JSONValue(exitCommand),
       "explain": .bool(explains),
       "keepExit": .bool(keepsExit),
+      "events": ["runRoot": .string(runRoot), "attributes": JSONValue(eventAttributes)],
     ]
     return document.serialized()
   }

@@ -12,6 +12,7 @@ extension Engine {
     } catch {
       throw EngineError(error)
     }
+    announce("pause", try containers.open(id: id).record())
   }
 
   /// Lets a paused container go on.
@@ -25,6 +26,7 @@ extension Engine {
     } catch {
       throw EngineError(error)
     }
+    announce("unpause", try containers.open(id: id).record())
   }
 
   /// A container that runs or is paused, by id and name.
@@ -69,6 +71,7 @@ extension Engine {
       throw error
     }
     try containers.dropName(old, of: id)
+    announce("rename", record, ["oldName": "/" + old])
   }
 }
 

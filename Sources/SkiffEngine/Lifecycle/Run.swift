@@ -124,6 +124,7 @@ extension Engine {
     let id = try containers.find(text)
     let record = try containers.open(id: id).record()
     guard try runningProcess(id) != nil else { throw .containerNotRunning(name: record.name, act: "attach to") }
+    announce("attach", record)
     return try relay(
       record, try connect(id, name: record.name), sendsInput: sendsInput && record.request.isInteractive, options)
   }

@@ -40,7 +40,9 @@ extension Engine {
     do throws(EngineError) {
       var launch = try ContainerLaunch(
         engine: self, directory: directory, record: record, options: options, monitor: monitor)
-      return try launch.perform()
+      let started = try launch.perform()
+      announce("start", record)
+      return started
     } catch {
       takeBackStart(directory, wasStarted: wasStarted)
       throw error
@@ -137,7 +139,8 @@ private struct ContainerLaunch: ~Copyable {
       attachSocket: "\(engine.configuration.attachDirectory)/\(directory.id)",
       keepsStdinOpen: record.request.isInteractive,
       exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains,
-      keepsExit: !record.request.removesItself)
+      keepsExit: !record.request.removesItself,
+      runRoot: engine.configuration.runRoot, eventAttributes: record.eventAttributes)
     try directory.write(ContainerDirectory.File.monitor, order.serialized())
   }
 

@@ -22,6 +22,7 @@ extension Engine {
     let record = try directory.record()
     let number = try Self.signalNumber(signal, option: "--signal")
     guard let process = try openProcess(id) else { throw .containerNotRunning(name: record.name, act: "kill") }
+    announce("kill", record, ["signal": "\(number)"])
     if number == Signal.kill {
       // Without a PID namespace of its own, the first process would not take the others with it.
       try signalAll(id, number)

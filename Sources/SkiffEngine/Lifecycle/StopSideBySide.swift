@@ -17,7 +17,11 @@ extension Engine {
     tell: (Int, Result<StopOutcome, EngineError>) -> Void
   ) {
     let order = StopOrder(signal: signal, timeoutSeconds: timeoutSeconds, takesContainer: false)
-    end(names, order, then: { _ throws(EngineError) in }, tell: tell)
+    end(
+      names, order,
+      then: { stopped throws(EngineError) in
+        if stopped.outcome != .wasNotRunning { announce("stop", stopped.record) }
+      }, tell: tell)
   }
 
   /// Stops containers, all at the same time, and starts each again as soon as it has ended.
@@ -42,6 +46,7 @@ extension Engine {
         let started = try start(stopping.directory, stopping.record, StartOptions(), monitor)
         started.warnings.forEach(warn)
         _ = consume lifeline
+        announce("restart", stopping.record)
       }, tell: tell)
   }
 
@@ -144,6 +149,7 @@ final class StoppingContainer {
     let id = directory.id
     let number = try Engine.signalNumber(order.signal ?? record.stopSignal, option: "--signal")
     outcome = .ended
+    engine.announce("kill", record, ["signal": "\(number)"])
     if number == Signal.kill {
       try engine.signalAll(id, Signal.kill)
     } else if try engine.isDeaf(id, to: number) {

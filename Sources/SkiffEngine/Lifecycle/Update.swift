@@ -77,6 +77,7 @@ extension Engine {
     // The specification is what a start reads, the record what is shown and changed next: this order repeats well.
     try directory.replace(ContainerDirectory.File.spec, spec.serialized())
     try directory.replace(ContainerDirectory.File.record, record.serialized())
+    announce("update", record)
   }
 
   private func updateLiving(

@@ -119,6 +119,8 @@ package struct Monitor {
       "exitCode": .integer(Int64(code)), "oomKilled": .bool(wasKilledForMemory > 0), "startedAt": .string(started),
       "finishedAt": .string(WallClock.now()), "error": "",
     ]
+    // Before anybody can act on the end, so that what they do is told after it.
+    tellEnd(code, ranOutOfMemory: wasKilledForMemory > 0)
     var failure: RuntimeError?
     do throws(RuntimeError) {
       try ExitFile.write(record.serialized(), to: settings.exitFile)
@@ -137,6 +139,30 @@ package struct Monitor {
     // A first client that has heard of the end cleans up itself.
     if !isHeard { runExitCommand() }
     if let failure { throw failure }
+  }
+
+  /// Tells of the end in the journal, under the name that the container has by now.
+  private func tellEnd(_ code: Int32, ranOutOfMemory: Bool) {
+    guard let events = settings.events else { return }
+    var attributes = events.attributes
+    if let name = containerName() { attributes["name"] = name }
+    if ranOutOfMemory {
+      EventJournal.append(
+        EngineEvent(type: "container", action: "oom", id: settings.id, attributes: attributes), runRoot: events.runRoot)
+    }
+    attributes["exitCode"] = String(code)
+    EventJournal.append(
+      EngineEvent(type: "container", action: "die", id: settings.id, attributes: attributes), runRoot: events.runRoot)
+  }
+
+  private func containerName() -> String? {
+    let limitBytes = 4 << 20
+    let name = "\(containerPath)/container.json"
+    guard let path = try? KernelPath(name),
+      let file = try? Descriptor.workingDirectory.open(path, [.readOnly, .nonBlocking, .noFollow]),
+      let bytes = try? file.descriptor.readToEnd(limitBytes: limitBytes)
+    else { return nil }
+    return (try? JSONValue.parse(bytes))?["name"]?.string
   }
 
   /// Becomes the command that the engine left for the end; comes back only when there is none, or it cannot be executed.

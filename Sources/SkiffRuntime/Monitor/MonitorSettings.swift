@@ -21,6 +21,13 @@ package struct MonitorSettings: Equatable, Sendable {
   package var explains = false
   /// False for a container that is removed with its end: no power failure will find its record wanting.
   package var keepsExit = true
+  /// Where the journal of events is, and what an event says of the container; nil tells of nothing.
+  package var events: Events?
+
+  package struct Events: Equatable, Sendable {
+    package var runRoot: String
+    package var attributes: [String: String]
+  }
 
   private static let limitBytes = 1 << 20
 
@@ -65,6 +72,12 @@ package struct MonitorSettings: Equatable, Sendable {
     exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)
     explains = json["explain"]?.bool ?? false
     keepsExit = json["keepExit"]?.bool ?? true
+    if let events = json["events"] {
+      guard let runRoot = events["runRoot"]?.string else { return nil }
+      var attributes: [String: String] = [:]
+      for member in events["attributes"]?.object?.members ?? [] { attributes[member.key] = member.value.string }
+      self.events = Events(runRoot: runRoot, attributes: attributes)
+    }
   }
 
   private static func rootfs(_ json: JSONValue) -> RootfsSource? {
