@@ -35,7 +35,9 @@ enum Skiff {
       CommandEntry(Restart.self), CommandEntry(Kill.self), CommandEntry(Pause.self), CommandEntry(Unpause.self),
       CommandEntry(Wait.self), CommandEntry(Remove.self), CommandEntry(Rename.self), CommandEntry(Update.self),
       CommandEntry(Exec.self), CommandEntry(Attach.self), CommandEntry(Logs.self), CommandEntry(Top.self),
-      CommandEntry(Port.self),
+      CommandEntry(Statistics.self), CommandEntry(Events.self),
+      CommandEntry(Port.self), CommandEntry(CopyFiles.self), CommandEntry(Difference.self), CommandEntry(Export.self),
+      CommandEntry(Commit.self),
     ]
   }
 

@@ -125,7 +125,7 @@ private struct ImportedLayer: Sendable {
 }
 
 /// A sink that is still at hand when its user is done with it; it stops when it is told to.
-private struct SharedBlobSink: ByteSink {
+struct SharedBlobSink: ByteSink {
   private final class Box {
     var sink: BlobSink?
 

@@ -7,6 +7,8 @@ package enum TransferCommand: Sendable {
   case load(path: String)
   case save(images: [String], format: ImageSave.Format, target: ImageSave.Target)
   case importTree(source: String, reference: ImageReference?, changes: [ImageChange], message: String?)
+  case copy(TreeCopyOrder)
+  case commit(ImageCommit.Request)
   case help
   case version
 
@@ -17,6 +19,8 @@ package enum TransferCommand: Sendable {
     case .load(let path): path == "-" ? "load from standard input" : "load \(path)"
     case .save(let images, _, _): "save \(images.joined(separator: " "))"
     case .importTree(let source, _, _, _): source == "-" ? "import from standard input" : "import \(source)"
+    case .copy(let order): order.name
+    case .commit: "commit the container"
     case .help, .version: "help"
     }
   }
@@ -41,6 +45,8 @@ package struct TransferArguments: Sendable {
            skiff-transfer load   [OPTIONS] [-i FILE]
            skiff-transfer save   [OPTIONS] [-o FILE] [--format docker-archive|oci-archive] IMAGE…
            skiff-transfer import [OPTIONS] [-c CHANGE]… [-m MESSAGE] FILE|DIRECTORY|- [IMAGE]
+           skiff-transfer copy   [OPTIONS] [--from-fd FD] [--to-fd FD] [-o FILE] NAME
+           skiff-transfer commit [OPTIONS] --tree-fd FD --config-fd FD [-c CHANGE]… [-m MESSAGE] [-a AUTHOR] [IMAGE]
 
     Moves images between registries, archives and skiff's store; skiff runs it where it is needed.
 
@@ -55,6 +61,17 @@ package struct TransferArguments: Sendable {
       --stall-timeout SEC      pull: how long a server may be silent (30)
       --retry N                pull: how often a failure that may pass is tried again (4)
       --retry-delay SEC        pull: the pause before the first of them; it doubles each time (0.5)
+      --from-fd FD             copy: the open directory that is read; without it, an archive on standard input
+      --to-fd FD               copy: the open directory that is written to; without it, an archive on standard output
+      --only NAME              copy: this of the directory, and what is beneath it
+      --as PATH                copy: what that is called on the other side; without --only, where everything goes
+      --crosses-mounts         copy: what is mounted in the directory, too
+      --owner UID:GID          copy: whose everything is on the other side
+      --from-uids, --from-gids, --to-uids, --to-gids IN:OUT:COUNT
+                               copy, commit: ids of a user namespace, of what is read or of what is written
+      --tree-fd FD             commit: the open directory that holds what a container changed
+      --config-fd FD           commit: the image's configuration, without its layers
+      --parent ID              commit: the image that the container was made of; without it, the tree is a whole one
 
     """
 }
@@ -122,6 +139,11 @@ extension TransferArguments {
     var format = ImageSave.Format.dockerArchive
     var changes: [ImageChange] = []
     var message: String?
+    var copy = TreeCopyOrder()
+    var author: String?
+    var parent: String?
+    var treeNumber: Int32?
+    var configNumber: Int32?
   }
 
   /// Reads the words after the program's name.
@@ -133,7 +155,9 @@ extension TransferArguments {
       command = .version
       return
     }
-    guard ["pull", "load", "save", "import"].contains(verb) else { throw Mistake(words: "unknown command \(verb)") }
+    guard ["pull", "load", "save", "import", "copy", "commit"].contains(verb) else {
+      throw Mistake(words: "unknown command \(verb)")
+    }
     var details = Details()
     var reader = OptionReader(words.dropFirst())
     while let option = reader.next() {
@@ -144,6 +168,8 @@ extension TransferArguments {
         case "pull": try takePull(option, &reader)
         case "load": try Self.takeLoad(option, &reader, &details)
         case "save": try Self.takeSave(option, &reader, &details)
+        case "copy": try Self.takeCopy(option, &reader, &details)
+        case "commit": try Self.takeCommit(option, &reader, &details)
         default: try Self.takeImport(option, &reader, &details)
         }
       guard isKnown else { throw Mistake(words: "unknown option \(option.name) of \(verb)") }
@@ -233,6 +259,69 @@ extension TransferArguments {
     return true
   }
 
+  private static func takeCopy(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ details: inout Details
+  ) throws(Mistake) -> Bool {
+    switch option.name {
+    case "--from-fd": details.copy.source = .tree(try openFile(option, &reader))
+    case "--to-fd": details.copy.target = .tree(try openFile(option, &reader))
+    case "-o", "--output": details.copy.target = .file(try reader.value(of: option))
+    case "--only": details.copy.only = try reader.value(of: option)
+    case "--as": details.copy.prefix = try reader.value(of: option)
+    case "--crosses-mounts": details.copy.crossesMounts = try reader.flag(option)
+    case "--owner":
+      let text = try reader.value(of: option)
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+      guard parts.count == 2, let user = UInt32(parts[0]), let group = UInt32(parts[1]) else {
+        throw Mistake(words: "option --owner takes UID:GID, not \(text)")
+      }
+      details.copy.targetOwners.everything = OwnerRules.Owner(userID: user, groupID: group)
+    default: return try takeOwners(option, &reader, &details)
+    }
+    return true
+  }
+
+  private static func takeOwners(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ details: inout Details
+  ) throws(Mistake) -> Bool {
+    guard ["--from-uids", "--from-gids", "--to-uids", "--to-gids"].contains(option.name) else { return false }
+    let text = try reader.value(of: option)
+    let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+    guard numbers.count == 3, let inside = numbers[0], let outside = numbers[1], let count = numbers[2] else {
+      throw Mistake(words: "option \(option.name) takes IN:OUT:COUNT, not \(text)")
+    }
+    let inward = OwnerRules.Range(from: outside, to: inside, count: count)
+    let outward = OwnerRules.Range(from: inside, to: outside, count: count)
+    switch option.name {
+    case "--from-uids": details.copy.sourceOwners.users.append(inward)
+    case "--from-gids": details.copy.sourceOwners.groups.append(inward)
+    case "--to-uids": details.copy.targetOwners.users.append(outward)
+    default: details.copy.targetOwners.groups.append(outward)
+    }
+    return true
+  }
+
+  private static func takeCommit(
+    _ option: OptionReader.Option, _ reader: inout OptionReader, _ details: inout Details
+  ) throws(Mistake) -> Bool {
+    switch option.name {
+    case "--tree-fd": details.treeNumber = try openFile(option, &reader)
+    case "--config-fd": details.configNumber = try openFile(option, &reader)
+    case "--parent": details.parent = try reader.value(of: option)
+    case "-a", "--author": details.author = try reader.value(of: option)
+    default:
+      if try takeOwners(option, &reader, &details) { return true }
+      return try takeImport(option, &reader, &details)
+    }
+    return true
+  }
+
+  private static func openFile(
+    _ option: OptionReader.Option, _ reader: inout OptionReader
+  ) throws(Mistake) -> Int32 {
+    Int32(try number(option, &reader, 3...1023))
+  }
+
   private static func command(
     _ verb: String, _ operands: [String], _ details: Details
   ) throws(Mistake) -> TransferCommand {
@@ -247,6 +336,24 @@ extension TransferArguments {
       guard !operands.isEmpty else { throw Mistake(words: "save takes one image or more") }
       let target = details.output.flatMap { $0 == "-" ? nil : ImageSave.Target.file($0) } ?? .standardOutput
       return .save(images: operands, format: details.format, target: target)
+    case "copy":
+      guard operands.count == 1 else { throw Mistake(words: "copy takes one name, to speak of it by") }
+      var order = details.copy
+      order.name = operands[0]
+      return .copy(order)
+    case "commit":
+      guard operands.count <= 1 else { throw Mistake(words: "commit takes one name for the image") }
+      guard let tree = details.treeNumber, let config = details.configNumber else {
+        throw Mistake(words: "commit needs --tree-fd and --config-fd")
+      }
+      var request = ImageCommit.Request(treeNumber: tree, configNumber: config)
+      request.parent = details.parent
+      request.reference = try operands.first.map { (text) throws(Mistake) in try reference(text) }
+      request.changes = details.changes
+      request.message = details.message
+      request.author = details.author
+      request.owners = details.copy.sourceOwners
+      return .commit(request)
     default:
       guard (1...2).contains(operands.count) else {
         throw Mistake(words: "import takes an archive or a directory, and the name of the image")

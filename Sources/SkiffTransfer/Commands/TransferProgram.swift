@@ -123,6 +123,16 @@ package struct TransferProgram: Sendable {
         try await ImageImport(installation: store, board: board).run(order)
       }
       return [id.text]
+    case .copy(let order):
+      return try await blocking { (stop) throws(TransferError) in try order.perform(stop: stop) }
+    case .commit(let asked):
+      var request = asked
+      request.created = creationTime()
+      let order = request
+      let id = try await filling(try store(arguments)) { (store) async throws(TransferError) in
+        try await ImageCommit(installation: store, board: board).run(order)
+      }
+      return [id.text]
     }
   }
 

@@ -48,6 +48,14 @@ package enum LayerRefusal: Error, Equatable, Sendable {
   case emptyLink
   /// A path with a zero byte.
   case zeroInPath
+  /// A copy would put a file in the place of a directory.
+  case directoryInTheWay
+  /// A copy would put a directory in the place of what is none.
+  case noDirectoryInTheWay
+  /// The user namespace has no id for the owner.
+  case ownerHasNoID(String, UInt32)
+  /// When packing: something else took the file's place.
+  case changedMeanwhile
   /// When packing: overlayfs keeps the directory's content under another name below.
   case redirected
 }
@@ -103,6 +111,10 @@ extension LayerRefusal: CustomStringConvertible {
     case .unknownType(let type): "its type \(type) is not known"
     case .emptyLink: "it is a symbolic link to nothing"
     case .zeroInPath: "a path holds a zero byte"
+    case .directoryInTheWay: "a directory of that name is there"
+    case .noDirectoryInTheWay: "something of that name is there that is no directory"
+    case .ownerHasNoID(let kind, let id): "the container has no id for \(kind) \(id)"
+    case .changedMeanwhile: "something else took its place while it was read"
     case .redirected: "overlayfs keeps its content under another name below"
     }
   }

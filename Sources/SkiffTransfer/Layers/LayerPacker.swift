@@ -17,14 +17,29 @@ package enum PackedTree: Sendable {
   case overlayChanges
 }
 
+/// What of a tree is packed, and how it is shown.
+package struct PackingRules: Sendable {
+  package var tree = PackedTree.whole
+  package var keepsNanoseconds = true
+  /// Only this name in the directory, and what is beneath it; nil packs all of it, the directory itself included.
+  package var only: KernelPath?
+  /// What the entries' paths begin with: in the place of `only`, or before everything.
+  package var prefix: [UInt8] = []
+  /// Whether what is mounted in the tree is packed, too: not the kernel's own file systems, which hold no files.
+  package var crossesMounts = false
+  package var owners = OwnerRules()
+
+  package init() {}
+}
+
 /// Packs a tree into a layer's archive: names sorted, nothing of the machine in it but what the files say, so that the same tree gives
 /// the same bytes.
 ///
 /// No link is followed. The tree should not change meanwhile; a file that becomes shorter is an error that names it.
 package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   private let root: Descriptor
-  private let tree: PackedTree
-  private let keepsNanoseconds: Bool
+  private let rules: PackingRules
+  private let resolution: ResolveFlags
   private var writer: TarWriter<Sink>
   private var entryCount = 0
   private var leftOut: [String] = []
@@ -47,22 +62,44 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   /// Most names in one directory.
   private static var namesLimit: Int { 2_000_000 }
   private static var depthLimit: Int { 2048 }
-  private static var resolution: ResolveFlags { [.beneath, .noSymbolicLinks, .noMagicLinks, .noCrossing] }
+  /// File systems in which the kernel shows itself.
+  private static var kernelFileSystems: [UInt64] {
+    [
+      FileSystemStatus.proc, FileSystemStatus.sysfs, FileSystemStatus.devpts, FileSystemStatus.cgroup,
+      FileSystemStatus.cgroup2, FileSystemStatus.selinux, FileSystemStatus.resctrl,
+    ]
+  }
 
   /// Packs what is beneath the open directory `root`. Mount points beneath it are packed as empty directories.
   package init(
     root: Descriptor, tree: PackedTree = .whole, keepsNanoseconds: Bool = true, sink: consuming Sink
   ) {
+    var rules = PackingRules()
+    rules.tree = tree
+    rules.keepsNanoseconds = keepsNanoseconds
+    self.init(root: root, rules: rules, sink: sink)
+  }
+
+  /// Packs what the rules choose of the open directory `root`.
+  package init(root: Descriptor, rules: PackingRules, sink: consuming Sink) {
     self.root = root
-    self.tree = tree
-    self.keepsNanoseconds = keepsNanoseconds
+    self.rules = rules
+    let beneath: ResolveFlags = [.beneath, .noSymbolicLinks, .noMagicLinks]
+    resolution = rules.crossesMounts ? beneath : beneath.union(.noCrossing)
     writer = TarWriter(sink: sink)
   }
 
   /// Packs all of it. The sink has everything when this returns.
   package consuming func pack() throws(LayerError) -> PackedLayer {
-    try packDirectoryEntry([], root)
-    var levels = [Level(path: [], names: try names(of: root, []))]
+    var levels: [Level] = []
+    if let only = rules.only {
+      if let names = try packEntry(only, Array(only.bytes), []) {
+        levels.append(Level(path: Array(only.bytes), names: names))
+      }
+    } else {
+      try packDirectoryEntry([], root)
+      levels.append(Level(path: [], names: try names(of: root, [])))
+    }
     while var level = levels.popLast() {
       guard level.next < level.names.count else { continue }
       let name = level.names[level.next]
@@ -84,12 +121,10 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   private mutating func packEntry(
     _ name: KernelPath, _ path: [UInt8], _ parentPath: [UInt8]
   ) throws(LayerError) -> [KernelPath]? {
-    let handle = try opening(path) { (root) throws(Errno) in
-      try root.open(try KernelPath(bytes: path), [.pathOnly, .noFollow], resolve: Self.resolution)
-    }
+    guard let handle = try openHandle(path) else { return try packMountPoint(path) }
     let status = try asking("look at", path) { () throws(Errno) in try handle.descriptor.status() }
     if status.type == .directory { return try packDirectory(path) }
-    if tree == .overlayChanges, status.isOverlayWhiteout {
+    if rules.tree == .overlayChanges, status.isOverlayWhiteout {
       try packMarker(parentPath, Whiteout.prefix + name.bytes)
       return nil
     }
@@ -102,7 +137,7 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
       let identity = FileIdentity(device: status.device, inode: status.inode)
       if let first = firstNames[identity] {
         entry.type = .hardLink
-        entry.linkTarget = first
+        entry.linkTarget = shown(first)
         entry.sizeBytes = 0
         try write(entry)
         return nil
@@ -117,14 +152,37 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
         Array(try handle.descriptor.readLink("").bytes)
       }
     }
-    if type == .regular { try packContent(entry, path) } else { try write(entry) }
+    if type == .regular { try packContent(entry, path, status) } else { try write(entry) }
+    return nil
+  }
+
+  /// A handle on a name; nil where something is mounted there that is not to be packed.
+  private func openHandle(_ path: [UInt8]) throws(LayerError) -> FileDescriptor? {
+    do throws(Errno) {
+      return try root.open(try KernelPath(bytes: path), [.pathOnly, .noFollow], resolve: resolution)
+    } catch {
+      if error == .crossDevice { return nil }
+      throw .kernel(act: "open", entry: printableName(path), error)
+    }
+  }
+
+  /// Packs a name on which something is mounted, as the empty file or directory that it is without.
+  private mutating func packMountPoint(_ path: [UInt8]) throws(LayerError) -> [KernelPath]? {
+    let crossing = resolution.subtracting(.noCrossing)
+    let mounted = try opening(path) { (root) throws(Errno) in
+      try root.open(try KernelPath(bytes: path), [.pathOnly, .noFollow], resolve: crossing)
+    }
+    let status = try asking("look at", path) { () throws(Errno) in try mounted.descriptor.status() }
+    var entry = TarEntry(type: status.type == .directory ? .directory : .regular, path: shown(path))
+    entry.mode = status.type == .directory ? 0o755 : 0o644
+    try write(entry)
     return nil
   }
 
   private mutating func packDirectory(_ path: [UInt8]) throws(LayerError) -> [KernelPath] {
     guard let directory = try openDirectory(path) else {
       // A mount point: what is mounted there is not the tree's.
-      var entry = TarEntry(type: .directory, path: path)
+      var entry = TarEntry(type: .directory, path: shown(path))
       entry.mode = 0o755
       try write(entry)
       return []
@@ -133,14 +191,28 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
     return try names(of: directory.descriptor, path)
   }
 
+  /// Nil for what is mounted there and is not to be packed.
   private func openDirectory(_ path: [UInt8]) throws(LayerError) -> FileDescriptor? {
     do throws(Errno) {
-      return try root.open(
-        try KernelPath(bytes: path), [.readOnly, .directory, .noFollow], resolve: Self.resolution)
+      let directory = try root.open(
+        try KernelPath(bytes: path), [.readOnly, .directory, .noFollow], resolve: resolution)
+      if rules.crossesMounts,
+        Self.kernelFileSystems.contains(try directory.descriptor.fileSystemStatus().magic)
+      {
+        return nil
+      }
+      return directory
     } catch {
       if error == .crossDevice { return nil }
       throw .kernel(act: "open", entry: printableName(path), error)
     }
+  }
+
+  /// The path as the archive has it.
+  private func shown(_ path: [UInt8]) -> [UInt8] {
+    if let only = rules.only { return rules.prefix + path.dropFirst(only.bytes.count) }
+    if rules.prefix.isEmpty { return path.isEmpty ? Array("./".utf8) : path }
+    return path.isEmpty ? rules.prefix : rules.prefix + [UInt8(ascii: "/")] + path
   }
 
   private func names(of directory: Descriptor, _ path: [UInt8]) throws(LayerError) -> [KernelPath] {
@@ -152,11 +224,11 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
 
   private mutating func packDirectoryEntry(_ path: [UInt8], _ directory: Descriptor) throws(LayerError) {
     let status = try asking("look at", path) { () throws(Errno) in try directory.status() }
-    var entry = entry(.directory, path.isEmpty ? Array("./".utf8) : path, status)
+    var entry = entry(.directory, path, status)
     let all = try asking("read the attributes of", path) { () throws(Errno) in try directory.attributes() }
     entry.attributes = try attributes(path) { () throws(Errno) in all }
     try write(entry)
-    guard tree == .overlayChanges else { return }
+    guard rules.tree == .overlayChanges else { return }
     if all.contains(where: { $0.name.elementsEqual("trusted.overlay.redirect".utf8) }) {
       // The content is somewhere else in the layers below: an archive of changes cannot say so.
       throw .refused(entry: printableName(path), reason: .redirected)
@@ -169,15 +241,22 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   /// An empty file that says something of the layers below.
   private mutating func packMarker(_ directory: [UInt8], _ name: [UInt8]) throws(LayerError) {
     let path = directory.isEmpty ? name : directory + [UInt8(ascii: "/")] + name
-    var entry = TarEntry(type: .regular, path: path)
+    var entry = TarEntry(type: .regular, path: shown(path))
     entry.mode = 0
     try write(entry)
   }
 
-  private mutating func packContent(_ entry: TarEntry, _ path: [UInt8]) throws(LayerError) {
+  private mutating func packContent(
+    _ entry: TarEntry, _ path: [UInt8], _ expected: FileStatus
+  ) throws(LayerError) {
     let file = try opening(path) { (root) throws(Errno) in
       try root.open(
-        try KernelPath(bytes: path), [.readOnly, .noFollow, .nonBlocking], resolve: Self.resolution)
+        try KernelPath(bytes: path), [.readOnly, .noFollow, .nonBlocking], resolve: resolution)
+    }
+    // A container that runs may put a device in the file's place in this moment.
+    let opened = try asking("look at", path) { () throws(Errno) in try file.descriptor.status() }
+    guard opened.inode == expected.inode, opened.device == expected.device, opened.type == .regular else {
+      throw .refused(entry: printableName(path), reason: .changedMeanwhile)
     }
     try writer.begin(entry)
     entryCount += 1
@@ -205,13 +284,15 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   }
 
   private func entry(_ type: TarEntryType, _ path: [UInt8], _ status: FileStatus) -> TarEntry {
-    var entry = TarEntry(type: type, path: path)
+    var entry = TarEntry(type: type, path: shown(path))
     entry.mode = status.permissions
     entry.userID = status.userID
     entry.groupID = status.groupID
+    let owner = rules.owners.shown(entry)
+    (entry.userID, entry.groupID) = (owner.userID, owner.groupID)
     entry.sizeBytes = type == .regular ? status.sizeBytes : 0
     entry.modified = FileTime(
-      seconds: status.modifiedSeconds, nanoseconds: keepsNanoseconds ? status.modifiedNanoseconds : 0)
+      seconds: status.modifiedSeconds, nanoseconds: rules.keepsNanoseconds ? status.modifiedNanoseconds : 0)
     entry.deviceMajor = status.major
     entry.deviceMinor = status.minor
     return entry

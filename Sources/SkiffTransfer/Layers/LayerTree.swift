@@ -40,11 +40,14 @@ struct LayerTree: ~Copyable {
   private var timesBelow: [[UInt8]: FileTime] = [:]
 
   /// What every walk through the tree obeys.
-  static let resolution: ResolveFlags = [.beneath, .noSymbolicLinks, .noMagicLinks, .noCrossing]
+  let resolution: ResolveFlags
 
-  init(root: consuming FileDescriptor, form: LayerForm) {
+  /// - Parameter crossesMounts: whether what is mounted in the tree belongs to it; never so for a layer.
+  init(root: consuming FileDescriptor, form: LayerForm, crossesMounts: Bool = false) {
     self.root = root
     self.form = form
+    let beneath: ResolveFlags = [.beneath, .noSymbolicLinks, .noMagicLinks]
+    resolution = crossesMounts ? beneath : beneath.union(.noCrossing)
   }
 
   /// Notes that this layer has an entry here, and that its directories on the way are in use.
@@ -71,7 +74,7 @@ struct LayerTree: ~Copyable {
     if touched.contains(path) || timesBelow[path] != nil { return }
     do throws(Errno) {
       let directory = try root.descriptor.open(
-        try KernelPath(bytes: path), [.pathOnly, .directory, .noFollow], resolve: Self.resolution)
+        try KernelPath(bytes: path), [.pathOnly, .directory, .noFollow], resolve: resolution)
       let status = try directory.descriptor.status()
       timesBelow[path] = FileTime(seconds: status.modifiedSeconds, nanoseconds: status.modifiedNanoseconds)
     } catch {
@@ -88,7 +91,7 @@ struct LayerTree: ~Copyable {
     for (path, time) in timesBelow {
       do throws(Errno) {
         let directory = try root.descriptor.open(
-          try KernelPath(bytes: path), [.readOnly, .directory, .noFollow], resolve: Self.resolution)
+          try KernelPath(bytes: path), [.readOnly, .directory, .noFollow], resolve: resolution)
         try directory.descriptor.setTimes(accessed: time, modified: time)
       } catch {
         switch error {
@@ -133,7 +136,7 @@ struct LayerTree: ~Copyable {
   private mutating func openDirectory(_ path: ArraySlice<UInt8>) throws(LayerTreeError) -> FileDescriptor {
     do throws(Errno) {
       return try root.descriptor.open(
-        try KernelPath(bytes: path), [.pathOnly, .directory, .noFollow], resolve: Self.resolution)
+        try KernelPath(bytes: path), [.pathOnly, .directory, .noFollow], resolve: resolution)
     } catch {
       switch error {
       case .notFound, .notDirectory, .tooManyLinks: return try makeDirectories(path)
@@ -168,7 +171,7 @@ struct LayerTree: ~Copyable {
       }
       try attempt(act) { () throws(Errno) in
         try above.makeDirectory(name, mode: 0o755)
-        let made = try above.open(name, [.readOnly, .directory, .noFollow], resolve: Self.resolution)
+        let made = try above.open(name, [.readOnly, .directory, .noFollow], resolve: resolution)
         // The process's umask does not decide what a layer looks like.
         try made.descriptor.changeMode(0o755)
         if wasWhiteout == true { try made.descriptor.setOverlayOpaque() }
@@ -177,7 +180,7 @@ struct LayerTree: ~Copyable {
       if found == nil, form != .merged { implied.insert(walked) }
     }
     return try attempt(act) { () throws(Errno) in
-      try above.open(name, [.pathOnly, .directory, .noFollow], resolve: Self.resolution)
+      try above.open(name, [.pathOnly, .directory, .noFollow], resolve: resolution)
     }
   }
 
@@ -286,7 +289,7 @@ extension LayerTree {
       try attempt("empty") { () throws(Errno) in
         let directory = try root.descriptor.open(
           try KernelPath(bytes: path.isEmpty ? [UInt8(ascii: ".")] : path), [.readOnly, .directory, .noFollow],
-          resolve: Self.resolution)
+          resolve: resolution)
         var listing = DirectoryListing(directory.descriptor)
         while let entry = try listing.next() {
           let child = path.isEmpty ? Array(entry.name.bytes) : path + [UInt8(ascii: "/")] + entry.name.bytes

@@ -45,13 +45,13 @@ package struct LayerUnpacker: ~Copyable {
   private var buffer: [UInt8]
 
   /// Unpacks into the open, empty directory `root` (for `merged`: a private copy of the layers below). The format is told by the first
-  /// bytes unless it is given.
+  /// bytes unless it is given. With `copy` the archive is no layer: its files are put among those that are there.
   package init(
     into root: consuming FileDescriptor, form: LayerForm, limits: LayerLimits = .standard,
-    format: CompressionFormat? = nil
+    format: CompressionFormat? = nil, copy: OwnerRules? = nil
   ) throws(LayerError) {
     let decompressor = try Self.makeDecompressor(format)
-    let writer = try LayerWriter(root: root, form: form, limits: limits)
+    let writer = try LayerWriter(root: root, form: form, limits: limits, copy: copy)
     self.limits = limits
     self.decompressor = decompressor
     self.reader = TarReader(limits: limits)

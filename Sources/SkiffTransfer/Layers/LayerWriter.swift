@@ -31,7 +31,13 @@ struct LayerWriter: ~Copyable, TarConsumer {
   /// Attributes of directories wait in memory: so much of them.
   static let deferredLimitBytes = 64 << 20
 
-  init(root: consuming FileDescriptor, form: LayerForm, limits: LayerLimits) throws(LayerError) {
+  /// Not nil where the archive is no layer: its entries are files and nothing else, and what is there already stays unless a file takes
+  /// a file's place.
+  private let copy: OwnerRules?
+
+  init(
+    root: consuming FileDescriptor, form: LayerForm, limits: LayerLimits, copy: OwnerRules? = nil
+  ) throws(LayerError) {
     do throws(Errno) {
       let status = try root.descriptor.status()
       let setGroupID: UInt32 = 0o2000
@@ -40,7 +46,8 @@ struct LayerWriter: ~Copyable, TarConsumer {
     } catch {
       throw .kernel(act: "look at", entry: "the layer's directory", error)
     }
-    tree = LayerTree(root: root, form: form)
+    self.copy = copy
+    tree = LayerTree(root: root, form: form, crossesMounts: copy != nil)
     self.limits = limits
   }
 
@@ -48,12 +55,18 @@ struct LayerWriter: ~Copyable, TarConsumer {
   /// Directories of which the layer says nothing itself, in no order.
   var impliedDirectories: [[UInt8]] { Array(tree.implied) }
 
-  mutating func begin(_ entry: TarEntry) throws(LayerError) {
+  mutating func begin(_ archived: TarEntry) throws(LayerError) {
+    var entry = archived
     let path: LayerPath
     let meaning: LayerPath.Meaning
     do throws(LayerRefusal) {
       path = try LayerPath(cleaning: entry.path)
-      meaning = try path.meaning()
+      if let copy {
+        meaning = .entry
+        entry = try copy.made(entry)
+      } else {
+        meaning = try path.meaning()
+      }
     } catch {
       throw .refused(entry: entry.printablePath, reason: error)
     }
@@ -66,6 +79,7 @@ struct LayerWriter: ~Copyable, TarConsumer {
       contentBytes = sum
     }
     do throws(LayerTreeError) {
+      if copy != nil, try standsAlready(entry, at: path) { return }
       switch meaning {
       case .ignored: break
       case .opaque: try tree.hideAll(in: path.parent)
@@ -114,6 +128,20 @@ struct LayerWriter: ~Copyable, TarConsumer {
 
 // Making each kind of entry.
 extension LayerWriter {
+  /// Whether a copy has nothing to do for an entry: the directory that it goes into is there, and stays as it is.
+  private mutating func standsAlready(_ entry: TarEntry, at path: LayerPath) throws(LayerTreeError) -> Bool {
+    if path.isRoot {
+      guard entry.type == .directory else { throw .refused(.directoryInTheWay) }
+      return true
+    }
+    let parent = try tree.directory(path.parent)
+    let name = try attempt("look at") { () throws(Errno) in try KernelPath(bytes: path.name) }
+    guard let found = try tree.status(of: name, in: parent) else { return false }
+    if found.type == .directory, entry.type != .directory { throw .refused(.directoryInTheWay) }
+    if found.type != .directory, entry.type == .directory { throw .refused(.noDirectoryInTheWay) }
+    return false
+  }
+
   private mutating func make(_ entry: TarEntry, at path: LayerPath) throws(LayerTreeError) {
     if path.isRoot {
       guard entry.type == .directory else { throw .refused(.rootNotDirectory) }
@@ -240,7 +268,7 @@ extension LayerWriter {
     do throws(Errno) {
       return try tree.root.descriptor.open(
         try KernelPath(bytes: target.isRoot ? [UInt8(ascii: ".")] : target.bytes), [.pathOnly, .noFollow],
-        resolve: LayerTree.resolution)
+        resolve: tree.resolution)
     } catch {
       switch error {
       case .tooManyLinks, .crossDevice: throw .refused(.linkEscapes)
@@ -368,7 +396,7 @@ extension LayerWriter {
     do throws(Errno) {
       opened = try tree.root.descriptor.open(
         try KernelPath(bytes: facts.path.isEmpty ? [UInt8(ascii: ".")] : facts.path),
-        [.readOnly, .directory, .noFollow], resolve: LayerTree.resolution)
+        [.readOnly, .directory, .noFollow], resolve: tree.resolution)
     } catch {
       // A later entry of the layer took its place.
       if error == .notFound || error == .notDirectory || error == .tooManyLinks { return }

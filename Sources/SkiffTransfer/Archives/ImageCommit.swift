@@ -1,0 +1,138 @@
+internal import SkiffImages
+internal import SkiffKernel
+package import SkiffSpec
+
+/// Makes an image of what a container changed, on top of the image that it was made of.
+package struct ImageCommit: Sendable {
+  package struct Request: Sendable {
+    /// An open directory: overlayfs's upper one where there is a parent, a whole tree otherwise.
+    package var treeNumber: Int32
+    /// An open file with the configuration that the image is to have, but for layers and history.
+    package var configNumber: Int32
+    /// The id of the image that the container was made of.
+    package var parent: String?
+    package var reference: ImageReference?
+    package var changes: [ImageChange] = []
+    package var message: String?
+    package var author: String?
+    package var owners = OwnerRules()
+    package var created = Timestamp(seconds: 0)
+
+    package init(treeNumber: Int32, configNumber: Int32) {
+      self.treeNumber = treeNumber
+      self.configNumber = configNumber
+    }
+  }
+
+  private let installation: LayerInstallation
+  private let board: ProgressBoard
+
+  package init(installation: LayerInstallation, board: ProgressBoard) {
+    self.installation = installation
+    self.board = board
+  }
+
+  /// Makes the image and gives its id.
+  package func run(_ request: Request) async throws(TransferError) -> Digest {
+    let images = installation.images
+    let hold = try stored("the store") { () throws(ImageStoreError) in try images.hold() }
+    let parent = try request.parent.map { (id) throws(TransferError) in
+      try stored("the container's image") { () throws(ImageStoreError) in try images.resolve(id) }
+    }
+    let layer = try await blocking { (stop) throws(TransferError) in
+      try Self.pack(request, into: images, isWhole: parent == nil, stop: stop)
+    }
+    var configuration = try Self.configuration(request)
+    configuration.rootFileSystem.diffIDs = (parent?.configuration.rootFileSystem.diffIDs ?? []) + [layer.digest]
+    configuration.history = (parent?.configuration.history ?? []) + [Self.entry(request)]
+    let bytes = configuration.serialized()
+    let config = try stored("the image's configuration") { () throws(ImageStoreError) in
+      ContentDescriptor(
+        mediaType: MediaType.imageConfiguration, digest: try images.writeBlob(bytes), size: Int64(bytes.count))
+    }
+    let manifest = ImageManifest(config: config, layers: (parent?.manifest.layers ?? []).map(Self.plain) + [layer])
+    let plans = try LayerPlan.plans(manifest: manifest, configuration: configuration, what: "the image")
+    try await LayerPipeline(installation: installation, board: board).run(plans) { _, _ in }
+    try stored("the image") { () throws(ImageStoreError) in
+      let manifestBytes = manifest.json.serialized()
+      let target = ContentDescriptor(
+        mediaType: MediaType.imageManifest, digest: try images.writeBlob(manifestBytes),
+        size: Int64(manifestBytes.count))
+      if let reference = request.reference {
+        try images.tag(target, as: reference.withDefaultTag)
+      } else {
+        try images.keep(target)
+      }
+    }
+    _ = consume hold
+    return config.digest
+  }
+
+  private static func pack(
+    _ request: Request, into images: ImageStore, isWhole: Bool, stop: StopFlag
+  ) throws(TransferError) -> ContentDescriptor {
+    do throws(LayerError) {
+      let sink = SharedBlobSink(try BlobSink(store: images), stop: stop)
+      let directory: FileDescriptor
+      do throws(Errno) {
+        directory = try Descriptor(request.treeNumber).open(".", [.readOnly, .directory])
+      } catch {
+        throw .kernel(act: "open", entry: "the container's files", error)
+      }
+      var rules = PackingRules()
+      rules.tree = isWhole ? .whole : .overlayChanges
+      rules.owners = request.owners
+      _ = try LayerPacker(root: directory.descriptor, rules: rules, sink: sink).pack()
+      let (digest, size) = try sink.commit()
+      return ContentDescriptor(mediaType: MediaType.layer, digest: digest, size: size)
+    } catch {
+      if stop.isRaised { throw .interrupted }
+      if case .kernel(let act, let entry, let errno) = error {
+        throw .local(what: "cannot \(act) \(entry)", reason: "\(errno)")
+      }
+      throw .local(what: "the container's files", reason: "\(error)")
+    }
+  }
+
+  private static func configuration(_ request: Request) throws(TransferError) -> ImageConfiguration {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let file = Descriptor(request.configNumber)
+      try file.seek(to: 0)
+      bytes = try file.readToEnd(limitBytes: ImageConfiguration.sizeLimit)
+    } catch {
+      throw .local(what: "cannot read the configuration", reason: "\(error)")
+    }
+    var configuration: ImageConfiguration
+    do throws(SpecProblems) {
+      configuration = try ImageConfiguration.parse(bytes)
+    } catch {
+      throw .invalid(what: "the configuration", reason: "\(error)")
+    }
+    configuration.created = request.created
+    if let author = request.author { configuration.author = author }
+    for change in request.changes { configuration.config.apply(change) }
+    return configuration
+  }
+
+  private static func entry(_ request: Request) -> ImageConfiguration.HistoryEntry {
+    var entry = ImageConfiguration.HistoryEntry()
+    entry.created = request.created
+    entry.createdBy = "skiff commit"
+    entry.author = request.author
+    entry.comment = request.message
+    return entry
+  }
+
+  /// The same layer by the type that stands in an OCI manifest.
+  private static func plain(_ layer: ContentDescriptor) -> ContentDescriptor {
+    var layer = layer
+    switch layer.mediaType {
+    case MediaType.dockerLayer: layer.mediaType = MediaType.layer
+    case MediaType.dockerLayerGzip: layer.mediaType = MediaType.layerGzip
+    case MediaType.dockerLayerZstd: layer.mediaType = MediaType.layerZstd
+    default: break
+    }
+    return layer
+  }
+}
