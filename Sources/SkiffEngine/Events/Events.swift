@@ -73,8 +73,15 @@ public struct EventOptions: Equatable, Sendable {
 // Telling.
 extension Engine {
   func announce(_ type: String, _ action: String, _ id: String, _ attributes: [String: String] = [:]) {
-    EventJournal.append(
-      EngineEvent(type: type, action: action, id: id, attributes: attributes), runRoot: configuration.runRoot)
+    let event = EngineEvent(type: type, action: action, id: id, attributes: attributes)
+    if EventJournal.append(event, runRoot: configuration.runRoot) { return }
+    // The first thing that happens since the machine came up, and it is no container.
+    do throws(EngineError) {
+      _ = try StateDirectory.open(configuration.runRoot)
+      EventJournal.append(event, runRoot: configuration.runRoot)
+    } catch {
+      // A journal with a gap.
+    }
   }
 
   func announce(_ action: String, _ record: ContainerRecord, _ more: [String: String] = [:]) {

@@ -124,6 +124,9 @@ extension Engine {
     let id = try containers.find(text)
     let record = try containers.open(id: id).record()
     guard try runningProcess(id) != nil else { throw .containerNotRunning(name: record.name, act: "attach to") }
+    if try livingProcess(id)?.isPaused == true {
+      throw .refused("cannot attach to container \(record.name): it is paused (see skiff unpause)")
+    }
     announce("attach", record)
     return try relay(
       record, try connect(id, name: record.name), sendsInput: sendsInput && record.request.isInteractive, options)

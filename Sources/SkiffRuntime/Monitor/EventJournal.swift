@@ -48,10 +48,13 @@ package enum EventJournal {
   private static let lineLimitBytes = 32 << 10
 
   /// Appends an event to the journal of a run root. What cannot be written is no reason for anything to fail.
-  package static func append(_ event: EngineEvent, runRoot: String) {
+  ///
+  /// - Returns: false where there is no such run root yet.
+  @discardableResult
+  package static func append(_ event: EngineEvent, runRoot: String) -> Bool {
     var line = event.document.serialized()
     line.append(UInt8(ascii: "\n"))
-    guard line.count <= lineLimitBytes else { return }
+    guard line.count <= lineLimitBytes else { return true }
     do throws(Errno) {
       let name = "\(runRoot)/\(fileName)"
       let path = try KernelPath(name)
@@ -60,7 +63,9 @@ package enum EventJournal {
       if try file.descriptor.status().sizeBytes > limitBytes { try beginAnew(file.descriptor, path, runRoot) }
     } catch {
       // A journal with a gap.
+      return error != .notFound
     }
+    return true
   }
 
   private static func beginAnew(_ file: Descriptor, _ path: KernelPath, _ runRoot: String) throws(Errno) {

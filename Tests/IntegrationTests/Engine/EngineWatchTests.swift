@@ -60,6 +60,51 @@ extension Integration {
       }
     }
 
+    @Test func `attach joins the streams, and leaves them by its keys`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try store.skiff(
+          "run", "-d", "-i", "--name", "one", "--network", "none", Store.image, "sh", "-c",
+          "trap 'echo caught' USR1; trap 'exit 9' TERM; while read line; do echo got $line; done; while :; do sleep 0.05; done"
+        )
+        try shell("sleep 0.2")
+
+        // Watching only: neither input nor signals reach it.
+        let watcher = try store.session("attach", "--no-stdin", "--sig-proxy=false", "one")
+        try shell("sleep 0.2")
+        try watcher.send("unheard\n")
+        let talker = try store.session("attach", "one")
+        try shell("sleep 0.2")
+        try talker.send("hello\n")
+        try talker.expect("got hello\n")
+        try watcher.expect("got hello\n")
+        #expect(!watcher.text.contains("unheard"))
+        try watcher.signal(10)
+        _ = try watcher.wait()
+        #expect(try store.inspect("one").State.Running.isTrue)
+        try store.skiff("pause", "one")
+        #expect(try store.attempt("attach", "one").errors.contains("it is paused"))
+        try store.skiff("unpause", "one")
+        // The end of the container is the end of who is attached, with its code.
+        talker.closeInput()
+        try shell("sleep 0.3")
+        try talker.signal(15)
+        #expect(try talker.wait().code == 9)
+        #expect(try store.attempt("attach", "one").errors.contains("it is not running"))
+        try store.skiff("rm", "one")
+
+        try store.skiff("run", "-d", "-it", "--name", "two", "--network", "none", Store.image, "sh")
+        let terminal = try store.session(
+          "attach", "--detach-keys", "ctrl-x,q", "two", terminal: .init(rows: 24, columns: 80))
+        try terminal.send("echo here $((20 + 3))\n")
+        try terminal.expect("here 23")
+        try terminal.send("\u{18}q")
+        _ = try terminal.wait()
+        #expect(try store.inspect("two").State.Running.isTrue)
+        try store.skiff("rm", "--force", "two")
+      }
+    }
+
     @Test func `events tell the life of a container in its order`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
@@ -111,7 +156,6 @@ extension Integration {
     @Test func `the end of a container that nobody waits for is told, with volumes and images`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
-        try store.skiff("ps")
         try store.skiff("volume", "create", "hold")
         try store.skiff(
           "run", "--detach", "--rm", "--name", "brief", "--network", "none", Store.image, "sh", "-c", "exit 7")
@@ -135,7 +179,6 @@ extension Integration {
     @Test func `the journal stays bounded, and readers follow from one file to the next`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
-        try store.skiff("ps")
         try store.skiff("volume", "create", "first")
         let listener = try store.session("events", "--filter", "volume=last")
         try shell("sleep 0.3")
