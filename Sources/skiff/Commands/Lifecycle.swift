@@ -58,6 +58,7 @@ struct Start: Command {
   var detachKeys: String?
   var sigProxy = true
   var explain = false
+  var checkpoint: String?
   var containers: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
@@ -66,6 +67,9 @@ struct Start: Command {
     form.value("--detach-keys", "KEYS", "The keys that leave a terminal.") { $0.detachKeys = $1 }
     form.flag("--sig-proxy", "Pass signals on to the container.") { $0.sigProxy = $1 }
     form.flag("--explain", "Say how it is started, step by step.") { $0.explain = $1 }
+    for name in ["--checkpoint", "--checkpoint-dir"] {
+      form.value(name, "NAME", nil) { values, _ in values.checkpoint = name }
+    }
     form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
   }
 
@@ -76,6 +80,7 @@ struct Start: Command {
   }
 
   func run() throws {
+    if let checkpoint { throw EngineError.notBuilt("\(checkpoint): checkpoints of containers") }
     let engine = try GlobalOptions.current.engine()
     var options = ForegroundOptions()
     options.detachKeys = try DetachKeysOption.parse(detachKeys)
@@ -220,15 +225,18 @@ struct Remove: Command {
 
   var force = false
   var volumes = false
+  var link = false
   var containers: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.flag("-f --force", "End those that run, first.") { $0.force = $1 }
     form.flag("-v --volumes", "Remove the volumes that were made for them alone, too.") { $0.volumes = $1 }
+    form.flag("-l --link", nil) { $0.link = $1 }
     form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
   }
 
   func run() throws {
+    if link { throw EngineError.notBuilt("--link: links between containers") }
     let engine = try GlobalOptions.current.engine()
     try Each.of(containers) { name throws(EngineError) in
       do throws(EngineError) {
@@ -254,6 +262,7 @@ struct Logs: Command {
   var since: String?
   var until: String?
   var timestamps = false
+  var details = false
   var container: String = ""
 
   static func declare(_ form: inout CommandForm<Self>) {
@@ -267,11 +276,13 @@ struct Logs: Command {
     form.value("--since", "TIME", "From then on: a moment, or a span such as 10m.") { $0.since = $1 }
     form.value("--until", "TIME", "Up to then.") { $0.until = $1 }
     form.flag("-t --timestamps", "Show when each line was written.") { $0.timestamps = $1 }
+    form.flag("--details", nil) { $0.details = $1 }
     form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
   }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
+    if details { throw EngineError.notBuilt("--details: attributes of a log") }
     var options = LogOptions()
     options.follows = follow
     options.since = try TimeOption.parse(since, "--since")

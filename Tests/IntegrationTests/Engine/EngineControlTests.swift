@@ -200,6 +200,20 @@ extension Integration {
       }
     }
 
+    @Test func `options of docker's that are not built are refused by name`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        for words in [
+          ["start", "--checkpoint", "x", "one"], ["start", "--checkpoint-dir", "x", "one"], ["rm", "--link", "one"],
+          ["logs", "--details", "one"], ["update", "--cpu-rt-runtime", "1", "one"],
+          ["update", "--restart", "no", "one"],
+        ] {
+          let outcome = try store.attempt(words)
+          #expect(outcome.code == 125 && outcome.errors.contains("not built"), "\(outcome)")
+        }
+      }
+    }
+
     @Test func `port tells of published ports, and that there is none`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
