@@ -57,13 +57,19 @@ enum Skiff {
         noun: "image", abstract: "Everything about images.",
         [
           CommandEntry(ImageList.self), CommandEntry(ImageRemove.self), CommandEntry(ImageInspect.self),
-          CommandEntry(Pull.self),
+          CommandEntry(PruneImages.self), CommandEntry(Pull.self),
         ] + ofImages),
       CommandEntry(
         noun: "volume", abstract: "Everything about volumes.",
         [
           CommandEntry(VolumeList.self), CommandEntry(VolumeCreate.self), CommandEntry(VolumeRemove.self),
-          CommandEntry(VolumeInspect.self),
+          CommandEntry(VolumeInspect.self), CommandEntry(PruneVolumes.self),
+        ]),
+      CommandEntry(
+        noun: "system", abstract: "Everything about the engine itself.",
+        [
+          CommandEntry(SystemDiskUsage.self), CommandEntry(PruneSystem.self), CommandEntry(Events.self),
+          CommandEntry(Info.self),
         ]),
       CommandEntry(
         noun: "network", abstract: "Everything about networks.",

@@ -3,7 +3,9 @@ import SkiffSpec
 
 extension Engine {
   /// All that is known of a container, in the shape that Docker's API gives it.
-  public func inspect(_ text: String) throws(EngineError) -> JSONValue {
+  ///
+  /// - Parameter withSize: what it takes on the disk as well, which takes its time.
+  public func inspect(_ text: String, withSize: Bool = false) throws(EngineError) -> JSONValue {
     let id = try containers.find(text)
     let directory = try containers.open(id: id)
     let record = try directory.record()
@@ -28,6 +30,11 @@ extension Engine {
     document["Config"] = Self.configuration(record)
     document["HostConfig"] = Self.hostConfiguration(record)
     document["NetworkSettings"] = try networkSettings(directory, record, isRunning: state.processID != nil)
+    if withSize {
+      let size = try self.size(of: id)
+      document["SizeRw"] = .integer(size.writableBytes)
+      document["SizeRootFs"] = .integer(size.rootBytes)
+    }
     return .object(document)
   }
 

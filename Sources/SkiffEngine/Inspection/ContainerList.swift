@@ -32,6 +32,12 @@ public struct ContainerFilter: Equatable, Sendable {
   public var ancestors: [String] = []
   public var exitCodes: [Int32] = []
   public var volumes: [String] = []
+  public var networks: [String] = []
+  /// Those that were made before, or after, another container.
+  public var before: [String] = []
+  public var since: [String] = []
+  /// Those of which no container is, as none is of a health that is not watched, or a task of a swarm.
+  public var wantsNone = false
 
   public init() {}
 
@@ -47,6 +53,20 @@ public struct ContainerFilter: Equatable, Sendable {
     case "label": labels.append(parts[1])
     case "ancestor": ancestors.append(parts[1])
     case "volume": volumes.append(parts[1])
+    case "network": networks.append(parts[1])
+    case "before": before.append(parts[1])
+    case "since": since.append(parts[1])
+    case "health":
+      guard ["starting", "healthy", "unhealthy", "none"].contains(parts[1]) else {
+        throw .invalidOption(name: "--filter", value: text, reason: "it is starting, healthy, unhealthy or none")
+      }
+      if parts[1] != "none" { wantsNone = true }
+    case "is-task":
+      guard let isTask = NumberOption.boolean(parts[1]) else {
+        throw .invalidOption(name: "--filter", value: text, reason: "it is true or false")
+      }
+      if isTask { wantsNone = true }
+    case "publish", "expose": throw .notBuilt("--filter \(parts[0]): publishing ports")
     case "exited":
       guard let code = Int32(parts[1]) else {
         throw .invalidOption(name: "--filter", value: text, reason: "an exit code is a number")
@@ -62,13 +82,17 @@ public struct ContainerFilter: Equatable, Sendable {
       includesStopped = true
     default:
       throw .invalidOption(
-        name: "--filter", value: text, reason: "the keys are ancestor, exited, id, label, name, status and volume")
+        name: "--filter", value: text,
+        reason:
+          "the keys are ancestor, before, exited, health, id, is-task, label, name, network, since, status and volume")
     }
   }
 
   /// Whether a container is wanted.
   public func matches(_ container: ContainerSummary) -> Bool {
+    if wantsNone { return false }
     if !includesStopped, !container.status.isAlive { return false }
+    if !networks.isEmpty, !networks.contains(container.network) { return false }
     if !statuses.isEmpty, !statuses.contains(container.status.word) { return false }
     if !names.isEmpty, !names.contains(where: { container.name.contains($0) }) { return false }
     if !ids.isEmpty, !ids.contains(where: { container.id.hasPrefix($0) }) { return false }
@@ -98,11 +122,19 @@ extension Engine {
     -> [ContainerSummary]
   {
     try salvage(warn: warn)
+    var later: [(Timestamp, String)] = []
+    for name in filter.before { later.append(try birth(name)) }
+    var earlier: [(Timestamp, String)] = []
+    for name in filter.since { earlier.append(try birth(name)) }
     var found: [ContainerSummary] = []
     for id in try containers.allIDs() {
       do throws(EngineError) {
         let summary = try summary(id)
-        if filter.matches(summary) { found.append(summary) }
+        let birth = (summary.created, summary.id)
+        guard filter.matches(summary), later.allSatisfy({ birth < $0 }), earlier.allSatisfy({ birth > $0 }) else {
+          continue
+        }
+        found.append(summary)
       } catch {
         // Being made, or removed meanwhile.
         if case .noSuchContainer = error { continue }
@@ -112,6 +144,12 @@ extension Engine {
     }
     found.sort { ($0.created, $0.id) > ($1.created, $1.id) }
     return found
+  }
+
+  /// By what containers are ordered in time.
+  private func birth(_ text: String) throws(EngineError) -> (Timestamp, String) {
+    let found = try summary(try containers.find(text))
+    return (found.created, found.id)
   }
 
   /// A container as a listing shows it.

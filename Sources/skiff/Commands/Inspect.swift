@@ -50,10 +50,11 @@ enum Inspection {
 /// skiff inspect
 struct Inspect: Command {
   static let name = "inspect"
-  static let abstract = "Show all that is known of containers, images and volumes."
+  static let abstract = "Show all that is known of containers, images, volumes and networks."
 
   var format: String?
   var type: String?
+  var size = false
   var names: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
@@ -64,7 +65,8 @@ struct Inspect: Command {
         skiff inspect --format '{{json .Mounts}}' web
       """
     form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
-    form.value("--type", "container|image|volume", "Look for this kind only.") { $0.type = $1 }
+    form.value("--type", "container|image|volume|network", "Look for this kind only.") { $0.type = $1 }
+    form.flag("-s --size", "What a container takes on the disk, too.") { $0.size = $1 }
     form.list("NAME", "Names or ids.", completes: .nothing) { $0.names.append($1) }
   }
 
@@ -75,15 +77,16 @@ struct Inspect: Command {
 
   private func find(_ name: String, _ engine: Engine) throws(EngineError) -> JSONValue {
     switch type {
-    case "container": return try engine.inspect(name)
+    case "container": return try engine.inspect(name, withSize: size)
     case "image": return try engine.inspectImage(name)
     case "volume": return try engine.inspectVolume(name)
+    case "network": return try network(name, engine)
     case nil: break
     case .some(let other):
-      throw .invalidOption(name: "--type", value: other, reason: "it is container, image or volume")
+      throw .invalidOption(name: "--type", value: other, reason: "it is container, image, volume or network")
     }
     do throws(EngineError) {
-      return try engine.inspect(name)
+      return try engine.inspect(name, withSize: size)
     } catch {
       guard case .noSuchContainer = error else { throw error }
     }
@@ -96,7 +99,19 @@ struct Inspect: Command {
       return try engine.inspectVolume(name)
     } catch {
       guard case .noSuchVolume = error else { throw error }
-      throw .refused("no such container, image or volume: \(name)")
     }
+    do throws(EngineError) {
+      return try network(name, engine)
+    } catch {
+      guard case .noSuchNetwork = error else { throw error }
+      throw .refused("no such container, image, volume or network: \(name)")
+    }
+  }
+
+  private func network(_ name: String, _ engine: Engine) throws(EngineError) -> JSONValue {
+    guard let document = try engine.networkDocuments().first(where: { $0["Name"]?.string == name }) else {
+      throw .noSuchNetwork(name)
+    }
+    return document
   }
 }

@@ -11,6 +11,7 @@ struct ListContainers: Command {
   var all = false
   var quiet = false
   var noTrunc = false
+  var size = false
   var latest = false
   var last: Int?
   var filter: [String] = []
@@ -26,9 +27,12 @@ struct ListContainers: Command {
     form.flag("-a --all", "Those that do not run, too.") { $0.all = $1 }
     form.flag("-q --quiet", "Print ids only.") { $0.quiet = $1 }
     form.flag("--no-trunc", "Shorten nothing.") { $0.noTrunc = $1 }
+    form.flag("-s --size", "What they take on the disk.") { $0.size = $1 }
     form.flag("-l --latest", "Only the newest, whatever it does.") { $0.latest = $1 }
     form.number("-n --last", "NUMBER", "Only the newest so many.") { (values, number: Int) in values.last = number }
-    form.value("-f --filter", "KEY=VALUE", "name, id, status, label, ancestor, exited or volume.") {
+    form.value(
+      "-f --filter", "KEY=VALUE", "name, id, status, label, ancestor, before, since, exited, network, volume, health."
+    ) {
       $0.filter.append($1)
     }
     form.value("--format", "FORMAT", "table, json, or a template.") { $0.format = $1 }
@@ -52,13 +56,15 @@ struct ListContainers: Command {
       Console.show(containers.map { shown($0.id) + "\n" }.joined())
       return
     }
-    let rows = containers.map(row)
+    // Measuring takes its time: only where it is asked for.
+    let measures = size || (self.format?.contains(".Size") ?? false)
+    var rows: [JSONValue] = []
+    for container in containers { rows.append(try row(container, measuredBy: measures ? engine : nil)) }
     guard let format else {
-      var table = Table(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"])
-      for row in rows {
-        table.add(
-          ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"].map { row[$0]?.string ?? "" })
-      }
+      let columns =
+        ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"] + (size ? ["Size"] : [])
+      var table = Table(columns.map { Self.headings[$0] ?? $0 })
+      for row in rows { table.add(columns.map { row[$0]?.string ?? "" }) }
       Console.show(table.text)
       return
     }
@@ -69,7 +75,19 @@ struct ListContainers: Command {
     noTrunc ? id : String(id.prefix(12))
   }
 
-  private func row(_ container: ContainerSummary) -> JSONValue {
+  private static func size(_ container: ContainerSummary, _ engine: Engine) throws(EngineError) -> String {
+    do throws(EngineError) {
+      let size = try engine.size(of: container.id)
+      let written = ByteSize(bytes: size.writableBytes).decimalText
+      return "\(written) (virtual \(ByteSize(bytes: size.rootBytes).decimalText))"
+    } catch {
+      // Removed since it was listed.
+      guard case .noSuchContainer = error else { throw error }
+      return "0B"
+    }
+  }
+
+  private func row(_ container: ContainerSummary, measuredBy engine: Engine?) throws(EngineError) -> JSONValue {
     let command = container.command.joined(separator: " ")
     var row = JSONObject()
     row["Command"] = .string("\"\(noTrunc ? command : HumanText.shortened(command, to: 20))\"")
@@ -85,7 +103,7 @@ struct ListContainers: Command {
     row["Networks"] = .string(container.network)
     row["Ports"] = ""
     row["RunningFor"] = .string(HumanText.ago(container.created))
-    row["Size"] = "0B"
+    row["Size"] = .string(try engine.map { engine throws(EngineError) in try Self.size(container, engine) } ?? "0B")
     row["State"] = .string(container.status.word)
     row["Status"] = .string(HumanText.status(container))
     return .object(row)

@@ -8,40 +8,19 @@ struct InspectContainers: Command {
   static let abstract = "Show all that is known of containers."
 
   var format: String?
+  var size = false
   var containers: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
+    form.flag("-s --size", "What it takes on the disk, too.") { $0.size = $1 }
     form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
   }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
-    try Inspection.show(containers, format: format) { name throws(EngineError) in try engine.inspect(name) }
-  }
-}
-
-/// skiff container prune
-struct PruneContainers: Command {
-  static let name = "prune"
-  static let abstract = "Remove all containers that do not run."
-
-  var force = false
-
-  static func declare(_ form: inout CommandForm<Self>) {
-    // There is nothing to ask a person twice: whoever types this means it.
-    form.flag("-f --force", nil) { $0.force = $1 }
-  }
-
-  func run() throws {
-    let engine = try GlobalOptions.current.engine()
-    try engine.sweep(warn: Console.warn)
-    var filter = ContainerFilter()
-    filter.includesStopped = true
-    let containers = try engine.list(filter, warn: Console.warn).filter { !$0.status.isAlive }
-    try Each.of(containers.map(\.id)) { id throws(EngineError) in
-      try engine.remove(id, withVolumes: true)
-      Console.print(id)
+    try Inspection.show(containers, format: format) { name throws(EngineError) in
+      try engine.inspect(name, withSize: size)
     }
   }
 }
@@ -119,17 +98,24 @@ struct VolumeList: Command {
   static let aliases = ["list"]
 
   var quiet = false
+  var filter: [String] = []
   var format: String?
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.flag("-q --quiet", "Print names only.") { $0.quiet = $1 }
+    form.value("-f --filter", "KEY=VALUE", "dangling, driver, label or name.") { $0.filter.append($1) }
     form.value("--format", "FORMAT", "table, json, or a template.") { $0.format = $1 }
   }
 
   func run() throws {
     let format = try RowFormat.parse(
-      format, headings: ["Driver": "DRIVER", "Name": "VOLUME NAME", "Mountpoint": "MOUNTPOINT"])
-    let volumes = try GlobalOptions.current.engine().volumes()
+      format,
+      headings: [
+        "Driver": "DRIVER", "Name": "VOLUME NAME", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS", "Scope": "SCOPE",
+      ])
+    let engine = try GlobalOptions.current.engine()
+    var volumes = try engine.volumes()
+    for text in filter { try Self.apply(text, &volumes, engine) }
     if quiet {
       Console.show(volumes.map { $0.name + "\n" }.joined())
       return
@@ -140,7 +126,36 @@ struct VolumeList: Command {
       Console.show(table.text)
       return
     }
-    Console.show(try format.text(volumes.map(\.document)))
+    Console.show(try format.text(volumes.map(Self.row)))
+  }
+
+  private static func row(_ volume: Volume) -> JSONValue {
+    var row = volume.document.object ?? JSONObject()
+    row["Labels"] = .string(
+      volume.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","))
+    return .object(row)
+  }
+
+  private static func apply(_ text: String, _ volumes: inout [Volume], _ engine: Engine) throws(EngineError) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    switch (parts[0], parts.count) {
+    case ("dangling", 2):
+      guard let isDangling = NumberOption.boolean(parts[1]) else {
+        throw .invalidOption(name: "--filter", value: text, reason: "it is true or false")
+      }
+      let used = try engine.usedVolumes()
+      volumes.removeAll { (used[$0.name] == nil) != isDangling }
+    case ("driver", 2): volumes.removeAll { _ in parts[1] != "local" }
+    case ("name", 2): volumes.removeAll { !$0.name.contains(parts[1]) }
+    case ("label", 2):
+      let label = parts[1].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      volumes.removeAll { volume in
+        guard let value = volume.labels[label[0]] else { return true }
+        return label.count > 1 && label[1] != value
+      }
+    default:
+      throw .invalidOption(name: "--filter", value: text, reason: "the keys are dangling, driver, label and name")
+    }
   }
 }
 
@@ -150,14 +165,20 @@ struct VolumeCreate: Command {
   static let abstract = "Make a volume."
 
   var label: [String] = []
+  var driver = "local"
+  var options: [String] = []
   var name: String?
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--label", "KEY=VALUE", "A label.") { $0.label.append($1) }
+    form.value("-d --driver", "local", "Who keeps it.") { $0.driver = $1 }
+    form.value("-o --opt", "KEY=VALUE", nil) { $0.options.append($1) }
     form.optionalWord("NAME", "Its name.", completes: .nothing) { $0.name = $1 }
   }
 
   func run() throws {
+    guard driver == "local" else { throw EngineError.notBuilt("the volume driver \(driver)") }
+    if let option = options.first { throw EngineError.notBuilt("--opt \(option): options of volumes") }
     var labels: [String: String] = [:]
     for text in label {
       let parsed = try EnvironmentOption.label(text, option: "--label")
