@@ -1,9 +1,9 @@
 import SkiffKernel
 
 /// What `path` is: type, permissions, owner, size, and numbers or link target; an error is told in place of it.
-func statusValue(_ path: String) -> ProbeValue {
+func statusValue(_ path: String, follow: Bool = false) -> ProbeValue {
   do throws(Errno) {
-    let status = try Descriptor.workingDirectory.status(try KernelPath(path))
+    let status = try Descriptor.workingDirectory.status(try KernelPath(path), follow: follow)
     var members: [(String, ProbeValue)] = [
       ("type", .text(status.type.map { "\($0)" } ?? "unknown")),
       ("mode", .integer(Int64(status.permissions))),
@@ -30,6 +30,7 @@ func fileProbe(_ verb: String, _ arguments: [String]) -> ProbeValue? {
   let second = arguments.dropFirst().first ?? ""
   switch verb {
   case "stat": return statusValue(path)
+  case "follow": return statusValue(path, follow: true)
   case "tree": return treeProbe(path, leavingOut: Set(arguments.dropFirst()))
   case "list": return names(in: path).map { .texts($0) } ?? failure(.notFound)
   case "read": return outcome { () throws(Errno) in .text(try readText(path)) }
@@ -48,6 +49,12 @@ func fileProbe(_ verb: String, _ arguments: [String]) -> ProbeValue? {
   case "make-directory":
     return outcome { () throws(Errno) in
       try Descriptor.workingDirectory.makeDirectory(try KernelPath(path), mode: 0o755)
+      return .bool(true)
+    }
+  case "change-mode":
+    return outcome { () throws(Errno) in
+      let file = try Descriptor.workingDirectory.open(try KernelPath(path), .pathOnly)
+      try file.descriptor.changeModeOfHandle(UInt32(second, radix: 8) ?? 0)
       return .bool(true)
     }
   case "make-device":

@@ -245,6 +245,9 @@ extension LaunchPerformer {
     let status = try null.descriptor.status()
     guard status.type == .characterDevice, status.major == 1, status.minor == 3 else { throw .noSuchDevice }
     let tree = try null.descriptor.cloneTree(recursive: false)
+    // A device is written through a mount that is read-only, too; its owner and mode, which all the machine's programs share,
+    // are not changed.
+    try tree.descriptor.changeMount(set: [.readOnly, .noSetUserID, .noExecute])
     try tree.descriptor.attach(onto: place)
   }
 

@@ -153,6 +153,30 @@ extension LaunchPerformer {
     }
   }
 
+  /// Streams that are the host's /dev/null become the container's: its root may change the owner and mode of what it has open,
+  /// and all the machine's programs share that node.
+  func replaceNullStreams() throws(Errno) {
+    guard let root else { return }
+    for number: Int32 in 0..<3 {
+      // A stream that is closed stays closed.
+      guard let status = try? Descriptor(number).status(), Self.isNull(status) else { continue }
+      do throws(Errno) {
+        let own = try root.open(
+          "/dev/null", [.readWrite, .noControllingTerminal],
+          resolve: [.inRoot, .noMagicLinks, .noSymbolicLinks])
+        guard try Self.isNull(own.descriptor.status()) else { return }
+        try own.descriptor.duplicate(onto: number, closeOnExec: false)
+      } catch {
+        // A container without one, or with something else in its place, keeps what it was given.
+        return
+      }
+    }
+  }
+
+  private static func isNull(_ status: FileStatus) -> Bool {
+    status.type == .characterDevice && status.major == 1 && status.minor == 3
+  }
+
   /// So that the user can open /dev/stdout and its kin, which are links to these files.
   ///
   /// A file that can only be read stays whose it is: the caller's own, perhaps a secret. Devices do too: /dev/null is everybody's,

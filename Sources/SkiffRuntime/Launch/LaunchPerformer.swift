@@ -103,6 +103,7 @@ struct LaunchPerformer {
     case .attachDevices: try attachDevices()
     case .showDevice(let node, let source): try showDevice(node, source)
     case .detachDevices: try detachDevices()
+    case .replaceNullStreams: try replaceNullStreams()
     case .openConsole(let console): try openConsole(console)
     case .makeWorkingDirectory(let path): _ = try directory(path)
     case .runHooksOutside: try ask(.hooksWanted)

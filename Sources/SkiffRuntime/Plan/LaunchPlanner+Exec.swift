@@ -50,6 +50,7 @@ extension LaunchPlanner {
     let joined = circumstances.namespaces.subtracting(.pid)
     if !joined.isEmpty { plan.steps.append(.enterNamespacesOfInit(joined)) }
     if isInsideUserNamespace { plan.steps.append(.becomeNamespaceRoot) }
+    plan.steps.append(.replaceNullStreams)
     if process.terminal {
       plan.steps.append(
         .openConsole(

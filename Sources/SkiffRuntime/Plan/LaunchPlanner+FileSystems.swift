@@ -245,6 +245,7 @@ extension LaunchPlanner {
     }
     for node in pipes { plan.steps.append(.makeDevice(node)) }
     for link in Self.defaultLinks { plan.steps.append(.link(path: link.path, target: link.target)) }
+    plan.steps.append(.replaceNullStreams)
   }
 
   /// Nodes that the parent makes with the host's rights, for the container's user namespace: with the owner and mode that were

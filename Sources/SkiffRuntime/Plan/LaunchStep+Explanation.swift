@@ -76,6 +76,9 @@ extension LaunchStep {
       Self.tell(
         "show the device \(node.path)", "open_tree(devices), move_mount(\"\(node.path)\")",
         "mount --bind -o nosuid,noexec <devices>/\(node.path) <root>\(node.path)")
+    case .replaceNullStreams:
+      Self.tell(
+        "take the container's own /dev/null for the host's", "openat2(\"/dev/null\"), dup3()", "exec 0<>/dev/null")
     case .detachDevices:
       Self.tell("take the other device nodes away", "umount2(\"/dev\", MNT_DETACH)", "umount -l <root>/dev")
     case .openConsole:

@@ -30,6 +30,7 @@ package enum LaunchStep: Equatable, Sendable {
   /// `source` is the node's place in the plan's list of devices.
   case showDevice(DeviceNode, source: Int)
   case detachDevices
+  case replaceNullStreams
   case openConsole(ConsolePlan)
   case makeWorkingDirectory(String)
   case runHooksOutside

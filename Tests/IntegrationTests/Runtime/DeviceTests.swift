@@ -119,6 +119,48 @@ extension Integration {
       }
     }
 
+    @Test func `the host's null node keeps its owner and mode, whoever holds it`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour, #"{"linux":{"maskedPaths":["/proc/timer_list"]}}"#)
+        // A mode that the host's has anyway, should it get there.
+        let acts = "/bin/probe change-mode /proc/timer_list 666 , follow /proc/self/fd/0 , stat /dev/null"
+        try bundle.setArguments(acts.split(separator: " ").map(String.init))
+        try bundle.writeConfiguration()
+
+        let told = try shell("exec \(bundle.command("run")) < /dev/null").expecting(0).lines.map { try JSON(text: $0) }
+
+        // Read-only; runc shows a node of the container's own there.
+        if Programs.isOurRuntime { #expect(told[0].errno.number == 30) }
+        func isTheContainers(_ stream: JSON) -> Bool {
+          stream.inode.number == told[2].inode.number && stream.device.number == told[2].device.number
+        }
+        #expect(isTheContainers(told[1]))
+
+        try bundle.setArguments(["/bin/probe", "wait"])
+        try bundle.create()
+        try bundle.start()
+        let opened = try shell(
+          "exec \(bundle.command("exec")) /bin/probe follow /proc/self/fd/0 , stat /dev/null < /dev/null"
+        ).expecting(0).lines.map { try JSON(text: $0) }
+        #expect(opened[0].inode.number == opened[1].inode.number)
+        #expect(opened[0].device.number == opened[1].device.number)
+        try bundle.delete(force: true)
+      }
+    }
+
+    @Test func `the machine's console is not the container's to open`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.grant("CAP_MKNOD")
+
+        let told = try bundle.perform("make-device /tmp/console 5 1", "read /tmp/console", "write /tmp/console x")
+
+        #expect(told[0].isTrue)
+        #expect(told[1].errno.number == 1)
+        #expect(told[2].errno.number == 1)
+      }
+    }
+
     @Test func `a link in place of null does not misdirect masks`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour, #"{"linux":{"maskedPaths":["/proc/timer_list"]}}"#)
