@@ -91,6 +91,7 @@ struct LaunchPerformer {
     case .awaitIDMaps: try ask(.mapsWanted)
     case .becomeNamespaceRoot: try becomeNamespaceRoot()
     case .makeCgroupNamespace: try unshare(.cgroup)
+    case .makeIPCNamespace: try unshare(.ipc)
     case .isolateMounts:
       try Descriptor.workingDirectory.changeMount("/", propagation: .private, recursive: true)
     case .attachRoot(let path): try attachRoot(path)

@@ -114,6 +114,11 @@ package struct LaunchPlanner {
     }
     // Only as user 0 of the namespace are the files made below owned by the container's root.
     if isInsideUserNamespace { plan.steps.append(.becomeNamespaceRoot) }
+    // Not by the clone: its message queues belong to whoever makes it, who must be a user of the namespace by now.
+    if isInsideUserNamespace, plan.newNamespaces.contains(.ipc) {
+      plan.newNamespaces.subtract(.ipc)
+      plan.steps.append(.makeIPCNamespace)
+    }
     // After the cgroup was entered: what the process is in when it makes the namespace becomes its root.
     if spec.linux.namespaces.contains(where: { $0.type == .cgroup && ($0.path ?? "").isEmpty }) {
       plan.steps.append(.makeCgroupNamespace)

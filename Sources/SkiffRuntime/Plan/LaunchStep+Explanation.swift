@@ -31,6 +31,8 @@ extension LaunchStep {
         "echo '0 100000 65536' > /proc/<pid>/uid_map")
     case .becomeNamespaceRoot:
       Self.tell("become root of the user namespace", "setresuid(0, 0, 0)", "setpriv --reuid 0 --regid 0")
+    case .makeIPCNamespace:
+      Self.tell("make an ipc namespace", "unshare(CLONE_NEWIPC)", "unshare --ipc")
     case .makeCgroupNamespace:
       Self.tell("make the own control group the root that is seen", "unshare(CLONE_NEWCGROUP)", "unshare --cgroup")
     default: fileSystemExplanation ?? processExplanation

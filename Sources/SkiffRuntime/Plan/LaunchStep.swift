@@ -15,6 +15,7 @@ package enum LaunchStep: Equatable, Sendable {
   case awaitIDMaps
   case becomeNamespaceRoot
   case makeCgroupNamespace
+  case makeIPCNamespace
 
   // What it sees of file systems.
   case isolateMounts

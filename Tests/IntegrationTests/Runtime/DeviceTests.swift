@@ -72,6 +72,8 @@ extension Integration {
           let mount = try #require(seen.mounts.list.first { $0.target.text == name }, "\(name)")
           #expect(Set(["nosuid", "noexec"]).isSubset(of: mount.options.texts), "\(name)")
         }
+        // Message queues belong to the container's root, too.
+        #expect((seen.devices.mqueue.uid.number, seen.devices.mqueue.gid.number) == (0, 0))
         // What the nodes were taken from is gone.
         #expect(seen.mounts.list.filter { $0.target.text == "/dev" }.count == 1)
 

@@ -114,6 +114,9 @@ import Testing
     }
 
     #expect(plan.newNamespaces.contains(.user))
+    // Message queues belong to whoever makes their namespace.
+    #expect(!plan.newNamespaces.contains(.ipc))
+    #expect(try place(plan) { $0 == .becomeNamespaceRoot } < place(plan) { $0 == .makeIPCNamespace })
     #expect(try place(plan) { $0 == .awaitIDMaps } < place(plan) { $0 == .isolateMounts })
     for step in plan.steps {
       if case .makeDevice = step { Issue.record("a device node is made") }
