@@ -12,7 +12,7 @@ extension ContainerRuntime {
   /// - Returns: what to warn of: poststop hooks that failed.
   package func checkpoint(_ request: CheckpointRequest) throws(RuntimeError) -> [String] {
     guard let directory = try store.openDirectory(request.id),
-      let record = ContainerStateStore.read(directory.descriptor)
+      let record = try ContainerStateStore.read(directory.descriptor, request.id)
     else { throw .missing(request.id.text) }
     switch record.status() {
     case .running, .paused: break

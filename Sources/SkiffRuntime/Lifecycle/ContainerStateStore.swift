@@ -68,15 +68,29 @@ package struct ContainerStateStore: Sendable {
   /// The record of a container.
   package func load(_ id: ContainerID) throws(RuntimeError) -> ContainerRecord {
     guard let directory = try openDirectory(id) else { throw .missing(id.text) }
-    guard let record = Self.read(directory.descriptor) else { throw .missing(id.text) }
+    guard let record = try Self.read(directory.descriptor, id) else { throw .missing(id.text) }
     return record
   }
 
-  static func read(_ directory: Descriptor) -> ContainerRecord? {
-    guard let file = try? directory.open("state.json", [.readOnly, .noFollow]),
-      let bytes = try? file.descriptor.readToEnd(limitBytes: recordLimitBytes)
-    else { return nil }
-    return ContainerRecord(parsing: bytes)
+  /// The record in a container's directory; nil where there is none yet, because the container's creation was cut short.
+  ///
+  /// One that cannot be read or understood is an error: whatever it names is still there.
+  ///
+  /// - Parameter passesDamage: gives nil for one that is not understood.
+  static func read(
+    _ directory: Descriptor, _ id: ContainerID, passesDamage: Bool = false
+  ) throws(RuntimeError) -> ContainerRecord? {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let file = try directory.open("state.json", [.readOnly, .noFollow])
+      bytes = try file.descriptor.readToEnd(limitBytes: recordLimitBytes)
+    } catch {
+      if error == .notFound { return nil }
+      throw .failed("cannot read the state of container \(id.text): \(error)")
+    }
+    if let record = ContainerRecord(parsing: bytes) { return record }
+    if passesDamage { return nil }
+    throw .failed("the state of container \(id.text) is damaged (delete --force removes what can be found of it)")
   }
 
   /// Replaces the record at once: a reader sees the old or the new one.

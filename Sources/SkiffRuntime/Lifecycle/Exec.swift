@@ -38,7 +38,7 @@ extension ContainerRuntime {
   /// Runs the process; gives its exit code as a shell tells it, 0 when detached.
   package func exec(_ request: ExecRequest, warn: (String) -> Void) throws(RuntimeError) -> Int32 {
     guard let directory = try store.openDirectory(request.id),
-      let record = ContainerStateStore.read(directory.descriptor)
+      let record = try ContainerStateStore.read(directory.descriptor, request.id)
     else { throw .missing(request.id.text) }
     switch record.status() {
     case .created, .running: break

@@ -42,8 +42,8 @@ extension ContainerRuntime {
       ContainerPlacement.removeDefaults(id, cgroupManager)
       return []
     }
-    guard let record = ContainerStateStore.read(directory.descriptor) else {
-      // Its creation was cut short before anything but the directory was made.
+    guard let record = try ContainerStateStore.read(directory.descriptor, id, passesDamage: force) else {
+      // Its creation was cut short before anything but the directory was made; or nothing else is known of it.
       ContainerPlacement.removeDefaults(id, cgroupManager)
       try store.remove(id)
       return []

@@ -10,7 +10,8 @@ private struct Refusal {
 extension ContainerRuntime {
   /// Lets a created container's process become its program (runtime.md "Start").
   package func start(_ id: ContainerID) throws(RuntimeError) {
-    guard let directory = try store.openDirectory(id), let record = ContainerStateStore.read(directory.descriptor)
+    guard let directory = try store.openDirectory(id),
+      let record = try ContainerStateStore.read(directory.descriptor, id)
     else {
       throw .missing(id.text)
     }
