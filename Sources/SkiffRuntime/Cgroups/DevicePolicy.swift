@@ -2,12 +2,13 @@ package import SkiffSpec
 
 /// The devices that every container may use, as engines expect from a runtime.
 package enum DeviceDefaults {
-  /// Making any device node (using it is another matter), and null, zero, full, random, urandom, tty, console, ptmx and the
-  /// pseudo-terminals.
+  /// Making any device node (using it is another matter), and null, zero, full, random, urandom, tty, ptmx, the
+  /// pseudo-terminals, and tun, which images for private networks make for themselves: the kernel lets nobody use it without rights
+  /// over the container's network. A container's /dev/console is one of those; the machine's own (5:1) is none of its business.
   package static let rules: [RuntimeSpec.DeviceRule] = [
     allow("c", nil, nil, "m"), allow("b", nil, nil, "m"),
     allow("c", 1, 3), allow("c", 1, 5), allow("c", 1, 7), allow("c", 1, 8), allow("c", 1, 9),
-    allow("c", 5, 0), allow("c", 5, 1), allow("c", 5, 2), allow("c", 136, nil),
+    allow("c", 5, 0), allow("c", 5, 2), allow("c", 136, nil), allow("c", 10, 200),
   ]
 
   /// Everything that holds for a container, the last matching rule deciding: nothing at all, then what the document says, then

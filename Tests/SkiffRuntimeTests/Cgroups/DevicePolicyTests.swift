@@ -22,7 +22,7 @@ struct DevicePolicyTests {
   @Test func `a document without rules allows the defaults and nothing else`() throws {
     let defaults = [
       "-a", "+c *:* m", "+b *:* m", "+c 1:3 rwm", "+c 1:5 rwm", "+c 1:7 rwm", "+c 1:8 rwm", "+c 1:9 rwm",
-      "+c 5:0 rwm", "+c 5:1 rwm", "+c 5:2 rwm", "+c 136:* rwm",
+      "+c 5:0 rwm", "+c 5:2 rwm", "+c 136:* rwm", "+c 10:200 rwm",
     ]
 
     #expect(try commands(DeviceDefaults.complete([])) == defaults)
