@@ -68,13 +68,9 @@ struct CgroupDirectories {
       throw .occupied(path: entry.directory, processID: processID)
     }
     // A process that enters a frozen group stops before its first step.
-    let freezer = entry.isUnified ? "cgroup.freeze" : "freezer.state"
     guard entry.isUnified || entry.controllers.contains("freezer") else { return }
-    do throws(Errno) {
-      try CgroupFiles.write(entry.isUnified ? "0" : "THAWED", to: entry.directory + "/" + freezer)
-    } catch {
-      throw .failed(act: "thaw", path: entry.directory, cause: error)
-    }
+    let state = try CgroupFiles.readIfPresent(entry.directory + (entry.isUnified ? "/cgroup.freeze" : "/freezer.state"))
+    if let state, state != "0", state != "THAWED" { throw .alreadyFrozen(path: entry.directory) }
   }
 
   /// On v1 a new group has neither processors nor memory nodes, and takes no process before it has both: it gets those of the group

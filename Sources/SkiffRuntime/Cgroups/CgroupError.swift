@@ -22,6 +22,8 @@ package enum CgroupError: Error, Equatable, Sendable {
   case refused(setting: String, file: String, value: String, cause: Errno)
   /// The kernel refused to make, open, read or remove something; `act` is a verb: "make", "open".
   case failed(act: String, path: String, cause: Errno)
+  /// The group that a new container asks for is there, and frozen: somebody wants nothing to move in it.
+  case alreadyFrozen(path: String)
   /// Controllers could not be switched on for what is beneath `path`, because processes live in it.
   case internalProcesses(path: String, controllers: [String])
   /// Processes are still there after the longest wait.
@@ -49,7 +51,9 @@ extension CgroupError: CustomStringConvertible {
     case .badValue(let setting, let reason):
       "cannot apply \(setting): \(reason)"
     case .occupied(let path, let processID):
-      "cannot make the cgroup \(path): it is in use (process \(processID) lives in it)"
+      "cannot make the cgroup \(path): container's cgroup is not empty (process \(processID) lives in it)"
+    case .alreadyFrozen(let path):
+      "cannot make the cgroup \(path): container's cgroup unexpectedly frozen"
     case .refused(let setting, let file, let value, let cause):
       "cannot apply \(setting): writing \"\(value)\" to \(file): \(cause)"
     case .failed(let act, let path, let cause):
@@ -75,3 +79,4 @@ extension CgroupError {
     }
   }
 }
+    case .occupied, .alreadyFrozen: true

@@ -48,6 +48,7 @@ struct ContainerMaker {
   private let callerPlace = CallerPlace()
 
   init(store: ContainerStateStore, request: CreateRequest) {
+  private let made = MadeSoFar()
     self.store = store
     self.request = request
   }
@@ -206,7 +207,9 @@ struct ContainerMaker {
       let named = !(spec.linux.cgroupsPath ?? "").isEmpty
       guard request.isRootless, !named, error.isRefusal else {
         throw .failed("cannot make the container's control group: \(error)")
+      (made.group, made.unit) = (true, true)
       }
+      made.unit = placement?.keeper != nil
       if let limit = ContainerPlacement.firstLimit(spec) {
         throw .failed("cannot make the control group that \(limit) needs: \(error)")
       }
@@ -341,12 +344,10 @@ struct ContainerMaker {
 
   /// Takes back what was made for a container that did not come to be.
   func undo(_ record: ContainerRecord, _ spec: RuntimeSpec) {
-    if let cgroup = record.cgroup {
-      // The first failure is the one that is reported; what cannot be removed now is found by `delete --force`.
-      _ = try? cgroup.kill(signal: Signal.kill)
-      try? record.unit?.stop()
-      try? cgroup.remove()
-    }
+    // The first failure is the one that is reported; what cannot be removed now is found by `delete --force`.
+    if made.group { _ = try? record.cgroup?.kill(signal: Signal.kill) }
+    if made.unit { try? record.unit?.stop() }
+    if made.group { try? record.cgroup?.remove() }
     try? ContainerRuntime.leaveResourceControl(record)
     // There was a process, so hooks may have run that others answer (runtime.md "Lifecycle", 3 to 5 and 13).
     if record.processID != 0 { _ = ContainerRuntime.runPoststop(record, spec) }
@@ -366,6 +367,12 @@ struct CallerPlace {
     isInUserNamespace = (try? UserNamespace.isOuter()) ?? false
     userOutside = isInUserNamespace ? UserNamespaceEntry.userOutside : nil
   }
+/// What this attempt has made. A name in the record may be that of another container's group or unit, which was why it failed.
+private final class MadeSoFar {
+  var group = false
+  var unit = false
+}
+
 
   /// Whether the machine's devices and control groups are somebody else's.
   var isRestricted: Bool { isInUserNamespace || Credentials.effectiveUserID != 0 }

@@ -110,15 +110,18 @@ struct CgroupGroupTests {
     }
   }
 
-  @Test func `an empty group that was left over is taken, thawed`() throws {
+  @Test func `an empty group that was left over is taken, but not a frozen one`() throws {
     try ScratchCgroup.use { _, scratch in
+      _ = try CgroupGroup.create(scratch.record, in: scratch.hierarchy, resources: nil)
       try scratch.record.freeze()
 
-      _ = try CgroupGroup.create(
-        scratch.record, in: scratch.hierarchy, resources: nil)
-
+      #expect {
+        _ = try CgroupGroup.create(scratch.record, in: scratch.hierarchy, resources: nil)
+      } throws: { error in
+        if case .alreadyFrozen? = error as? CgroupError { true } else { false }
+      }
       let isFrozen = try scratch.record.isFrozen()
-      #expect(!isFrozen)
+      #expect(isFrozen)
     }
   }
 
