@@ -108,12 +108,44 @@ extension LaunchPerformer {
     }
   }
 
+  /// Closes what was open for the steps so far: all but the standard streams, what is preserved for the program, and what the
+  /// steps from here on use.
+  mutating func closeUnneeded(_ preserve: UInt32) throws(Errno) {
+    (root, devices, emptyDirectory) = (nil, nil, nil)
+    let needed = [channel, resources.startListener, processes].compactMap { $0?.number }
+    var (first, overflow) = preserve.addingReportingOverflow(3)
+    if overflow { return }
+    for number in needed.compactMap({ UInt32(exactly: $0) }).sorted() where number >= first {
+      if number > first { try ProcessControl.closeDescriptors(from: first, through: number - 1, onExec: false) }
+      first = number + 1
+    }
+    try ProcessControl.closeDescriptors(from: first, onExec: false)
+  }
+
+  /// The first process of a PID namespace gets only signals that it asks for: whoever wants to end a created container politely
+  /// must be heard.
+  mutating func reportCreated() throws(Errno) {
+    if resources.startListener != nil {
+      let signals: SignalSet = [
+        SignalSet(signal: Signal.hangup), SignalSet(signal: Signal.interrupt), SignalSet(signal: Signal.quit),
+        SignalSet(signal: Signal.terminate),
+      ]
+      try Signal.setMask(signals)
+      enders = keep(try Signal.openReader(signals))
+    }
+    try channel.send(.created)
+  }
+
   mutating func awaitStart() throws(Errno) {
     guard let listener = resources.startListener else {
       guard let (message, _) = try channel.receiveMessage(), message == .start else { throw .brokenPipe }
       return
     }
     while true {
+      var entries = [PollEntry(listener, .readable), PollEntry(enders, .readable)]
+      try poll(&entries)
+      if let signal = try enders?.readSignal() { ProcessControl.exit(128 + signal) }
+      if entries[0].events.isEmpty { continue }
       let connection = keep(try listener.accept())
       // The directory is its owner's alone; who got here all the same must be root or whoever made the socket, both as they are
       // numbered in here.

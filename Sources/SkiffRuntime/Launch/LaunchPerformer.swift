@@ -24,6 +24,8 @@ struct LaunchPerformer {
   var processes: Descriptor?
   /// A tmpfs without content, shared by all masked directories.
   var emptyDirectory: Descriptor?
+  /// Signals that end a container that waits to be started.
+  var enders: Descriptor?
   /// The connection of `start`, which takes the channel's place.
   var starter: Descriptor?
   var executable: KernelPath = ""
@@ -138,7 +140,8 @@ struct LaunchPerformer {
     case .receiveNetworkDevices: try ask(.networkDevicesWanted)
     case .switchOnLoopback: try switchOnLoopback()
     case .findExecutable(let search): try findExecutable(search)
-    case .reportCreated: try channel.send(.created)
+    case .closeUnneeded(let preserve): try closeUnneeded(preserve)
+    case .reportCreated: try reportCreated()
     case .awaitStart: try awaitStart()
     case .setUmask(let mask): ProcessControl.setUmask(mask)
     case .giveStandardStreams(let userID, let groupID): giveStandardStreams(userID, groupID)

@@ -200,6 +200,8 @@ package struct LaunchPlanner {
     if !spec.hooks.startContainer.isEmpty { plan.steps.append(.runHooksInside(.startContainer)) }
     plan.steps.append(contentsOf: try builder.securityAttributes(circumstances.securityModules))
     plan.filter = spec.linux.seccomp.flatMap { $0.isEmpty ? nil : $0 }
+      // It may wait for days: nothing of the host's may stay open in it meanwhile.
+      plan.steps.append(.closeUnneeded(preserve: circumstances.preservedDescriptors))
     plan.steps.append(
       contentsOf: builder.finalSteps(
         linux: spec.linux, resetsAffinity: true, hasFilter: plan.filter != nil,

@@ -163,6 +163,9 @@ extension LaunchStep {
       Self.tell("switch the loopback device on", "ioctl(SIOCSIFFLAGS, IFF_UP)", "ip link set lo up")
     case .findExecutable(let search):
       Self.tell("find the program \(search.name)", "stat(\"\(search.name)\")", "command -v \(search.name)")
+    case .closeUnneeded(let preserve):
+      Self.tell(
+        "close what the steps so far had open", "close_range(\(UInt64(preserve) + 3), ~0, 0)", "exec 3>&- 4>&- …")
     case .reportCreated: Self.tell("report that the container is created", "sendmsg(\"created\")", "#")
     case .awaitStart: Self.tell("wait to be started", "recvmsg()", "read go")
     case .setUmask(let mask):

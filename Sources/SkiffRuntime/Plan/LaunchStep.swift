@@ -62,6 +62,7 @@ package enum LaunchStep: Equatable, Sendable {
 
   // Waiting for others.
   case findExecutable(ExecutableSearch)
+  case closeUnneeded(preserve: UInt32)
   case reportCreated
   case awaitStart
 
