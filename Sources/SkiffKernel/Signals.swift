@@ -29,6 +29,7 @@ package enum Signal {
   package static let pipe: Int32 = 13
   package static let terminate: Int32 = 15
   package static let child: Int32 = 17
+  package static let badSystemCall: Int32 = 31
   package static let `continue`: Int32 = 18
   package static let stop: Int32 = 19
   package static let windowChange: Int32 = 28

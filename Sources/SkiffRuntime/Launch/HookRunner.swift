@@ -50,7 +50,7 @@ enum HookRunner {
     } catch {
       words = "cannot run it: \(error)"
     }
-    return words.map { LaunchError("error running \(moment) hook #\(index) (\(hooks[index].path)): \($0)") }
+    return words.map { LaunchError("error running \(moment) hook #\(index): \(hooks[index].path): \($0)") }
   }
 
   /// Nil when the hook ended well, else how it did not.
@@ -111,6 +111,7 @@ enum HookRunner {
     let how =
       switch status {
       case .exited(let code): "exit status \(code)"
+      case .killed(Signal.badSystemCall): "killed for a bad system call"
       case .killed(let signal): "killed by signal \(signal)"
       }
     return said.isEmpty ? how : "\(how), output: \(said)"

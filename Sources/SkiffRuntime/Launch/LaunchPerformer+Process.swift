@@ -280,6 +280,7 @@ extension LaunchPerformer {
     if let userID = homeOfUserID {
       let home = PasswdFile.home(of: userID) ?? "/"
       try image.addEnvironment("HOME=\(home)")
+      environment.append("HOME=\(home)")
     }
     if tellsOwnNumber { try image.addEnvironment("LISTEN_PID=\(ProcessControl.processID)") }
     if search.name.contains("/") {

@@ -13,7 +13,7 @@ struct LaunchPerformer {
   let homeOfUserID: UInt32?
   let tellsOwnNumber: Bool
   /// Of the program, and of hooks in the container that bring none.
-  let environment: [String]
+  var environment: [String]
   let isInsideUserNamespace: Bool
   // What is opened below stays open until execve(2) closes it: the process lives for nothing else.
   /// The container's tree, once it is attached.

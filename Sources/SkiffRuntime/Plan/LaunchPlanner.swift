@@ -195,9 +195,9 @@ package struct LaunchPlanner {
     plan.steps.append(.findExecutable(builder.search()))
     if circumstances.start == .whenTold {
       plan.steps.append(.reportCreated)
+    builder.hasStartHooks = !spec.hooks.startContainer.isEmpty
       plan.steps.append(.awaitStart)
     }
-    if !spec.hooks.startContainer.isEmpty { plan.steps.append(.runHooksInside(.startContainer)) }
     plan.steps.append(contentsOf: try builder.securityAttributes(circumstances.securityModules))
     plan.filter = spec.linux.seccomp.flatMap { $0.isEmpty ? nil : $0 }
       // It may wait for days: nothing of the host's may stay open in it meanwhile.

@@ -11,6 +11,8 @@ struct ProcessPlanner {
   var mayChangeGroups = true
   /// Whether the process is killed when the runtime that waits for it is.
   var endsWithCaller = false
+  /// Whether hooks run in the container just before the program.
+  var hasStartHooks = false
   private(set) var warnings: [String] = []
 
   init(process: RuntimeSpec.Process, grantable: CapabilitySet, isInsideUserNamespace: Bool) {
@@ -118,6 +120,8 @@ struct ProcessPlanner {
       // As late as can be: nothing below but what every filter must allow, execve(2) itself.
       if hasFilter { steps.append(.installFilter) }
     }
+    // What such a hook runs is the container's: it may do no more than the program.
+    if hasStartHooks { steps.append(.runHooksInside(.startContainer)) }
     steps.append(.execute(process.arguments.first ?? ""))
     return steps
   }

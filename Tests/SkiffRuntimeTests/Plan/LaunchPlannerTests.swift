@@ -106,6 +106,63 @@ import Testing
     #expect(closing < filter)
   }
 
+  @Test func `a hook of the container's runs with no more than its program may do`() throws {
+    var seccomp = RuntimeSpec.Seccomp()
+    seccomp.defaultAction = "SCMP_ACT_ALLOW"
+    var hook = RuntimeSpec.Hook()
+    hook.path = "/bin/true"
+    let plan = try plan {
+      $0.linux.seccomp = seccomp
+      $0.hooks.startContainer = [hook]
+    }
+
+    #expect(plan.steps.suffix(3) == [.installFilter, .runHooksInside(.startContainer), .execute("sh")])
+  }
+
+  @Test func `of a variable that is given twice the last counts, and an empty HOME is none`() throws {
+    let plan = try plan {
+      $0.process?.environment = ["ONE=a", "HOME=/x", "TWO=b", "ONE=c=d", "HOME="]
+    }
+
+    #expect(plan.environment == ["TWO=b", "ONE=c=d"])
+    #expect(plan.homeOfUserID == 0)
+  }
+
+  @Test func `a path is masked once`() throws {
+    let plan = try plan { $0.linux.maskedPaths = ["/proc/keys", "/sys/firmware", "/proc/keys", "/proc//keys"] }
+
+    #expect(plan.steps.filter { $0 == .mask("/proc/keys") }.count == 1)
+    #expect(!plan.steps.contains(.mask("/proc//keys")))
+  }
+
+  @Test func `an ambient capability that cannot be raised is warned of by name`() throws {
+    let plan = try plan {
+      $0.process?.capabilities?.permitted = ["CAP_KILL", "CAP_CHOWN"]
+      $0.process?.capabilities?.inheritable = ["CAP_KILL"]
+      $0.process?.capabilities?.ambient = ["CAP_KILL", "CAP_CHOWN"]
+    }
+
+    #expect(plan.warnings.count == 1)
+    #expect(plan.warnings.first?.contains("can't raise ambient capability CAP_CHOWN: ") == true)
+  }
+
+  @Test func `a bind of what an earlier mount shows is opened in the container, any other on the host`() throws {
+    let plan = try plan {
+      $0.mounts.append(RuntimeSpec.Mount(destination: "/mnt", source: "/srv", options: ["bind"]))
+      $0.mounts.append(RuntimeSpec.Mount(destination: "/again", source: "\(rootPath)/mnt/x", options: ["bind"]))
+      $0.mounts.append(RuntimeSpec.Mount(destination: "/above", source: "\(rootPath)/./mnt/..", options: ["rbind"]))
+      $0.mounts.append(RuntimeSpec.Mount(destination: "/other", source: "\(rootPath)/mnt2", options: ["bind"]))
+      $0.mounts.append(RuntimeSpec.Mount(destination: "\(rootPath)/place", source: "/srv", options: ["bind"]))
+    }
+
+    let sources = plan.sources.suffix(5)
+    #expect(sources.map(\.pathInContainer) == [nil, "/mnt/x", nil, nil, nil])
+    let targets = plan.steps.compactMap { step -> String? in
+      if case .bind(let mount) = step { mount.target } else { nil }
+    }
+    #expect(targets.suffix(5) == ["/mnt", "/again", "/above", "/other", "/place"])
+  }
+
   @Test func `inside a user namespace devices are shown, not made`() throws {
     let plan = try plan {
       $0.linux.namespaces.append(RuntimeSpec.Namespace(type: .user))
