@@ -100,8 +100,8 @@ package struct Launcher: ~Copyable {
     switch try cloneProcess(into: resources.cgroupDirectory) {
     case .child:
       do throws(Errno) {
-        if let userNamespace = resources.userNamespace { try userNamespace.enterNamespaces(.user) }
-        _ = try NamespaceJourney(into: plan.namespacesForChildren, offsets: plan.timeOffsets)
+        try NamespaceJourney.emigrate(
+          into: resources.userNamespace, plan.namespacesForChildren, offsets: plan.timeOffsets)
         switch try cloneProcess(namespaces: plan.newNamespaces, sibling: true) {
         case .child: perform(plan, resources, channel, board)
         case .parent(let processID, _): board.processID = processID
@@ -331,3 +331,39 @@ private struct NamespaceJourney: ~Copyable {
     try file.descriptor.writeAll(Array(lines.utf8))
   }
 }
+  /// Enters namespaces for good, together with a user namespace. What belongs to the host can only be entered while the
+  /// process still has its rights there, what belongs to the user namespace perhaps only with the rights that it gives: what is
+  /// refused before is tried again after. New ones are made last, so that they belong to the user namespace.
+  static func emigrate(
+    into userNamespace: Descriptor?, _ namespaces: [RuntimeSpec.Namespace],
+    offsets: [String: RuntimeSpec.TimeOffset]
+  ) throws(Errno) {
+    // All are opened first: with another mount namespace their paths would mean something else.
+    var handles = DescriptorTable()
+    var flags: [NamespaceFlags] = []
+    var missing: [RuntimeSpec.NamespaceType] = []
+    for namespace in namespaces {
+      guard let path = namespace.path, !path.isEmpty else {
+        missing.append(namespace.type)
+        continue
+      }
+      handles.add(try Descriptor.workingDirectory.open(try KernelPath(path), .readOnly))
+      flags.append(namespace.type.flag)
+    }
+    var refused: [Int] = []
+    for index in flags.indices {
+      do throws(Errno) {
+        try handles[index]?.enterNamespaces(flags[index])
+      } catch {
+        guard error == .notPermitted, userNamespace != nil else { throw error }
+        refused.append(index)
+      }
+    }
+    if let userNamespace { try userNamespace.enterNamespaces(.user) }
+    for index in refused { try handles[index]?.enterNamespaces(flags[index]) }
+    for type in missing {
+      try unshare(type.flag)
+      if type == .time { try write(offsets) }
+    }
+  }
+

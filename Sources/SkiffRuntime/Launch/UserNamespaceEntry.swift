@@ -66,6 +66,8 @@ enum UserNamespaceEntry {
   private static func enter(_ handle: Descriptor, named name: String) throws(LaunchError) {
     do throws(Errno) {
       try handle.enterNamespaces(.user)
+      // Only in a mount namespace that belongs to it may its root copy what is mounted.
+      try unshare(.mount)
     } catch {
       throw LaunchError("cannot enter the user namespace \(name): \(error)")
     }

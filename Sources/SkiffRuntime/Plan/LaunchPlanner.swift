@@ -132,9 +132,9 @@ package struct LaunchPlanner {
         continue
       }
       guard let path = namespace.path, !path.isEmpty, namespace.type != .user else { continue }
-      // A process is born into its PID namespace. And once it is in a new user namespace it has no right to enter what the
-      // host owns: then the parent enters all of them for it.
-      if namespace.type == .pid || makesUserNamespace {
+      // A process is born into its PID namespace. And once it is in a user namespace it has no right to enter what the
+      // host owns: then all of them are entered before it is cloned.
+      if namespace.type == .pid || isInsideUserNamespace {
         plan.namespacesForChildren.append(namespace)
       } else {
         plan.namespaceFiles.append(path)
