@@ -26,6 +26,8 @@ enum LaunchMessage: UInt8 {
   case mapsWanted = 0x75
   case networkDevicesWanted = 0x6E
   case oomScoreWanted = 0x6F
+  /// 2 bytes: the place in the plan's sources; the tree comes with it (SCM_RIGHTS).
+  case sourceFound = 0x74
   case hooksWanted = 0x68
   case stateWanted = 0x69
   case created = 0x63

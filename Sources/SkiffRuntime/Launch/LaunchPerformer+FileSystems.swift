@@ -130,19 +130,33 @@ extension LaunchPerformer {
   func bind(_ mount: BindMount) throws(Errno) {
     switch resources.sources[mount.source] {
     case .link(let held): try makeLink(holding: held, at: mount.target)
-    case .tree(let tree, let isDirectory):
-      let target: FileDescriptor
-      if mount.options.keepsTargetLink {
-        target = try unfollowed(mount.target)
-      } else {
-        target = isDirectory ? try directory(mount.target) : try file(mount.target)
-      }
-      try tree.attach(onto: target.descriptor)
+    case .tree(let tree, let isDirectory): try attach(tree, isDirectory: isDirectory, as: mount)
+    case .inContainer(let path):
+      guard let root else { throw .badDescriptor }
+      let found = try root.open(path, [.pathOnly], resolve: [.inRoot, .noMagicLinks])
+      let tree = try found.descriptor.cloneTree(recursive: mount.isRecursive)
+      let place = UInt16(clamping: mount.source)
+      try channel.send(
+        .sourceFound, [UInt8(truncatingIfNeeded: place >> 8), UInt8(truncatingIfNeeded: place)], file: tree.descriptor)
+      // The end means that the parent has given up, and has said why itself.
+      guard let (answer, _) = try channel.receiveMessage() else { throw .brokenPipe }
+      guard answer == .goOn else { throw .badMessage }
+      try attach(tree.descriptor, isDirectory: try tree.descriptor.status().type == .directory, as: mount)
     }
   }
 
   /// Makes a link as the source is one; the same one may be there already.
   private func makeLink(holding held: KernelPath, at path: String) throws(Errno) {
+  private func attach(_ tree: Descriptor, isDirectory: Bool, as mount: BindMount) throws(Errno) {
+    let target: FileDescriptor
+    if mount.options.keepsTargetLink {
+      target = try unfollowed(mount.target)
+    } else {
+      target = isDirectory ? try directory(mount.target) : try file(mount.target)
+    }
+    try tree.attach(onto: target.descriptor)
+  }
+
     let place = try Place(path)
     let parent = try directory(place.parent)
     do throws(Errno) {

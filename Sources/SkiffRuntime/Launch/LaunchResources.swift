@@ -4,6 +4,8 @@ internal import SkiffSpec
 /// Something of the host's that a step shows in the container.
 enum PreparedSource {
   case tree(Descriptor, isDirectory: Bool)
+  /// What the container itself shows at a path by then, for the child to open.
+  case inContainer(KernelPath)
   /// A link that is made anew: what it holds.
   case link(KernelPath)
 }
@@ -150,6 +152,10 @@ package final class LaunchResources {
 
   private func open(_ source: BindSource) throws(LaunchError) {
     do throws(Errno) {
+      if let path = source.pathInContainer {
+        sources.append(.inContainer(try KernelPath(path)))
+        return
+      }
       if source.options.copiesLink, let link = try Self.link(source.path) {
         sources.append(.link(link))
         return
@@ -222,6 +228,16 @@ package final class LaunchResources {
     let shown = try host.descriptor.cloneTree(recursive: false)
     try shown.descriptor.changeMount(set: [.noSetUserID, .noExecute], propagation: .private)
     return .shown(own(shown))
+  }
+
+  /// Makes a tree ready that the child has opened in the container, with the rights of the host.
+  func prepare(_ tree: Descriptor, as source: BindSource) throws(LaunchError) {
+    do throws(Errno) {
+      try applyOptions(of: source, to: tree)
+      if source.mustBeProcfs, try tree.fileSystemStatus().magic != FileSystemStatus.proc { throw .noSuchDevice }
+    } catch {
+      throw LaunchError("\(source.keyPath): cannot bind \(source.path): \(error)")
+    }
   }
 
   private func applyOptions(of source: BindSource, to tree: Descriptor) throws(Errno) {

@@ -120,13 +120,19 @@ package struct Launcher: ~Copyable {
   /// Serves what the child asks until it is created, or has become its program.
   ///
   /// - Parameter state: the container's state as hooks read it (runtime.md "State").
-  package mutating func advance(state: () -> [UInt8]) throws(LaunchError) -> Progress {
+  /// - Parameter resources: what was opened for the launch; nil once the container is created.
+  package mutating func advance(
+    with resources: LaunchResources? = nil, state: () -> [UInt8]
+  ) throws(LaunchError) -> Progress {
     do throws(Errno) {
       while let (message, payload, file) = try channel.descriptor.receiveMessageAndFile() {
         let file = FileOrNothing(file)
         switch message {
         case .mapsWanted:
           try writeMaps()
+          try channel.descriptor.send(.goOn)
+        case .sourceFound:
+          try prepareSource(payload, file, resources)
           try channel.descriptor.send(.goOn)
         case .networkDevicesWanted:
           try moveNetworkDevices()
@@ -190,6 +196,21 @@ package struct Launcher: ~Copyable {
   private func writeMaps() throws(Errno) {
     let files = try ProcessFiles.open(processID)
     try IDMaps.write(uids: plan.uidMappings, gids: plan.gidMappings, processFiles: files.descriptor)
+  }
+
+  private mutating func prepareSource(
+    _ payload: [UInt8], _ tree: borrowing FileOrNothing, _ resources: LaunchResources?
+  ) throws(Errno) {
+    let place = payload.reduce(0) { $0 << 8 | Int($1) }
+    guard let resources, let tree = tree.descriptor, plan.sources.indices.contains(place), payload.count == 2 else {
+      throw .badMessage
+    }
+    do throws(LaunchError) {
+      try resources.prepare(tree, as: plan.sources[place])
+    } catch {
+      outsideFailure = error
+      throw .brokenPipe
+    }
   }
 
   private mutating func moveNetworkDevices() throws(Errno) {

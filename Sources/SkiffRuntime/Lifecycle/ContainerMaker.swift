@@ -150,7 +150,7 @@ struct ContainerMaker {
       try note(launcher.processID, in: &record, directory.descriptor)
       let known = record
       do throws(LaunchError) {
-        _ = try launcher.advance { known.stateJSON(.creating, version: spec.version) }
+        _ = try launcher.advance(with: resources) { known.stateJSON(.creating, version: spec.version) }
       } catch {
         throw .launch(error)
       }

@@ -58,6 +58,8 @@ package struct BindSource: Equatable, Sendable {
   package var gidMappings: [RuntimeSpec.IDMapping]
   /// Shown under the ids of the user namespace that the container joins.
   package var takesUserNamespace = false
+  /// The path from the container's root, where the source is what an earlier mount of the same container shows there.
+  package var pathInContainer: String?
   /// Nothing but procfs may lie on /proc.
   package var mustBeProcfs = false
   /// The key path in the spec, for errors: `mounts[3]`.

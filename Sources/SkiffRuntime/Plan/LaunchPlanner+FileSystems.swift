@@ -23,7 +23,9 @@ extension LaunchPlanner {
 
   private mutating func plan(_ mount: RuntimeSpec.Mount, keyPath: String) throws(LaunchError) {
     let options = MountOptions(mount.options)
-    let target = mount.destination.hasPrefix("/") ? mount.destination : "/" + mount.destination
+    let written = mount.destination.hasPrefix("/") ? mount.destination : "/" + mount.destination
+    // Some write the place as the host has it.
+    let target = pathInContainer(written) ?? written
     let isBind = options.isBind || mount.type == "bind"
     func refuse(_ words: String) -> LaunchError { LaunchError("\(keyPath) (\(target)): \(words)") }
     if options.isRemount {
@@ -125,6 +127,7 @@ extension LaunchPlanner {
     source.mustBeProcfs = Self.normalized(target) == "/proc"
     try planIDMap(mount, options, &source, refuse)
     plan.sources.append(source)
+    if let inside = pathInContainer(path), isMountedOver(inside) { source.pathInContainer = inside }
     plan.steps.append(
       .bind(
         BindMount(
@@ -133,6 +136,27 @@ extension LaunchPlanner {
 
   /// Under which ids a bind shows its files: the mount's own mappings, those of its option, or the user namespace's.
   private func planIDMap(
+  /// A path of the host as the container has it; nil for one that is not in the container's root file system.
+  private func pathInContainer(_ path: String) -> String? {
+    let (path, root) = (Self.normalized(path), Self.normalized(circumstances.rootPath))
+    guard root != "/", path.hasPrefix(root + "/") else { return nil }
+    return String(path.dropFirst(root.utf8.count))
+  }
+
+  /// Whether a mount that was planned before lies on the path, above it or beneath it.
+  private func isMountedOver(_ path: String) -> Bool {
+    plan.steps.contains { step in
+      let target: String
+      switch step {
+      case .mount(let mount): target = mount.target
+      case .bind(let mount): target = mount.target
+      default: return false
+      }
+      let place = Self.normalized(target)
+      return (path + "/").hasPrefix(place + "/") || place.hasPrefix(path + "/")
+    }
+  }
+
     _ mount: RuntimeSpec.Mount, _ options: MountOptions, _ source: inout BindSource, _ refuse: (String) -> LaunchError
   ) throws(LaunchError) {
     if !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
