@@ -74,7 +74,7 @@ package struct CgroupMount: Equatable, Sendable {
   }
 
   /// Puts back what the kernel writes as three octal digits: space, tab, line feed, backslash.
-  private static func unescaped(_ text: Substring) -> String {
+  static func unescaped(_ text: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {

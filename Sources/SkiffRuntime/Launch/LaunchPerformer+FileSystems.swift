@@ -204,6 +204,30 @@ extension LaunchPerformer {
 
   func sealMount(_ path: String) throws(Errno) {
     let place = try open(path)
+  /// Takes the host's procfs and sysfs out of a mount namespace in which the host's tree stays behind the container's. While an
+  /// unmasked one is there, unreachable or not, the kernel lets the container mount another, and that shows what is masked.
+  mutating func hideHostTrees() throws(Errno) {
+    // Steps to come may need one, and may not be allowed to make one then.
+    if processes == nil { processes = try? keep(ProcessFiles.privateHandle()) }
+    let path = try KernelPath(String(ProcessControl.processID)).appending("mountinfo")
+    let file = try ProcessFiles.openFile(path, beneath: try procfs(), .readOnly)
+    let mounts = MountedTree.parse(try file.descriptor.readToEnd(limitBytes: 64 << 20))
+    for mount in MountedTree.behindRoot(mounts) where mount.showsKernel {
+      let path = try KernelPath(mount.place)
+      do throws(Errno) {
+        try detachMount(path)
+      } catch {
+        // It went with another.
+        if error == .notFound { continue }
+        // One that was given to a user namespace cannot be taken away in it, only covered.
+        guard error == .invalidArgument || error == .notPermitted else { throw error }
+        let cover = try FileSystemContext(type: "tmpfs").mount(.readOnly)
+        let place = try Descriptor.workingDirectory.open(path, [.pathOnly, .noFollow])
+        try cover.descriptor.attach(onto: place.descriptor)
+      }
+    }
+  }
+
     try place.descriptor.changeMount(set: .readOnly)
   }
 

@@ -118,6 +118,7 @@ struct LaunchPerformer {
       try root?.makeWorkingDirectory()
       try pivotIntoWorkingDirectory()
     case .moveRoot:
+      try hideHostTrees()
       try root?.makeWorkingDirectory()
       try changeRootToWorkingDirectory()
       try changeWorkingDirectory("/")
