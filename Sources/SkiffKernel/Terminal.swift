@@ -17,6 +17,14 @@ package struct TerminalMode: Sendable {
   var words: (UInt32, UInt32, UInt32, UInt32)
   var rest: (UInt64, UInt64, UInt32)
 
+  /// This mode without a carriage return before each line feed that a program writes (ONLCR in termios(3)).
+  package var withPlainLineFeeds: TerminalMode {
+    var mode = self
+    let lineFeedToReturn: UInt32 = 0o4
+    mode.words.1 &= ~lineFeedToReturn
+    return mode
+  }
+
   /// This mode with nothing interpreted on the way in or out (cfmakeraw(3)).
   package var raw: TerminalMode {
     var mode = self

@@ -1,7 +1,8 @@
 /// What `--help` tells.
 enum Help {
   static let overview = """
-    skiff-runtime – runs containers as the OCI runtime specification describes them
+    NAME:
+       skiff-runtime - Open Container Initiative runtime: runs containers as its specification describes them
 
     usage: skiff-runtime [global options] command [options] [container id]
 
@@ -32,9 +33,17 @@ enum Help {
       --cgroup-manager M   who makes control groups: cgroupfs (default), systemd or disabled
       --systemd-cgroup     the same as --cgroup-manager systemd
       --rootless R         true, false or auto (default): do without a control group that cannot be made
-      --debug              tell how long each command took
+      --debug              tell each step of a launch, and how long each command took
       --version, --help
     """
+
+  /// What a command is for, as the overview has it, and how it is called; nil for what is no command.
+  static func text(of verb: String) -> String? {
+    guard let usage = verbs[verb] else { return nil }
+    let line = overview.split(separator: "\n").first { $0.split(separator: " ").first == Substring(verb) }
+    let purpose = line.map { $0.drop { $0 == " " }.dropFirst(verb.count).drop { $0 == " " } }
+    return "NAME:\n   skiff-runtime \(verb) - \(purpose ?? "")\n\n\(usage)"
+  }
 
   static let verbs: [String: String] = [
     "create": """

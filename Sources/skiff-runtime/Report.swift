@@ -28,6 +28,12 @@ struct Report {
     log("error", words)
   }
 
+  /// The container was made and its program could not be run: as a shell says it, for whoever started the program.
+  func failureOfProgram(_ words: String) {
+    write("\(words)\n", to: .standardError)
+    log("error", words)
+  }
+
   /// Where an engine named a log, only there: its error stream is the container's, too.
   func warning(_ words: String) {
     if logPath == nil { write("skiff-runtime: warning: \(words)\n", to: .standardError) }
@@ -35,25 +41,27 @@ struct Report {
   }
 
   func debug(_ words: String) {
-    if logPath == nil { write("skiff-runtime: \(words)\n", to: .standardError) }
+    // With the error stream gone there is nobody left to tell.
+    if logPath == nil { try? Descriptor.standardError.writeAll(line("debug", words) + [0x0A]) }
     log("debug", words)
+  }
+
+  private func line(_ level: String, _ words: String) -> [UInt8] {
+    let now = ClockTime.now()
+    let time = Timestamp(seconds: now.seconds, nanoseconds: now.nanoseconds).text
+    if isJSON {
+      return JSONValue.object(
+        JSONObject([("level", .string(level)), ("msg", .string(words)), ("time", .string(time))])
+      ).serialized()
+    }
+    return Array("time=\"\(time)\" level=\(level) msg=".utf8) + JSONValue.string(words).serialized()
   }
 
   private func log(_ level: String, _ words: String) {
     guard let logPath else { return }
-    let now = ClockTime.now()
-    let time = Timestamp(seconds: now.seconds, nanoseconds: now.nanoseconds).text
-    let line: [UInt8]
-    if isJSON {
-      line = JSONValue.object(
-        JSONObject([("level", .string(level)), ("msg", .string(words)), ("time", .string(time))])
-      ).serialized()
-    } else {
-      line = Array("time=\"\(time)\" level=\(level) msg=".utf8) + JSONValue.string(words).serialized()
-    }
     do throws(Errno) {
       let file = try Self.open(logPath)
-      try file.descriptor.writeAll(line + [0x0A])
+      try file.descriptor.writeAll(line(level, words) + [0x0A])
     } catch {
       write("skiff-runtime: cannot write the log \(logPath): \(error)\n", to: .standardError)
     }

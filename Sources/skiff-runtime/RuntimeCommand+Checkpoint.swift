@@ -104,7 +104,7 @@ extension RuntimeCommand {
   /// `checkpoint --help` is how engines ask whether checkpoints work here: the code tells.
   func checkpointHelp() throws -> Int32 {
     try ContainerRuntime.checkCheckpoints()
-    try printBytes(Array((Help.verbs["checkpoint"] ?? "").utf8))
+    try printBytes(Array((Help.text(of: "checkpoint") ?? "").utf8))
     return 0
   }
 

@@ -120,7 +120,7 @@ extension RuntimeCommand {
     memory.kernel = try bytes(arguments, "kernel-memory")
     memory.kernelTCP = try bytes(arguments, "kernel-memory-tcp")
     resources.memory = memory
-    if let limit = try arguments.number("pids-limit", Int64.self), limit != 0 {
+    if let limit = try arguments.number("pids-limit", Int64.self) {
       resources.pids = RuntimeSpec.Pids()
       resources.pids?.limit = limit
     }

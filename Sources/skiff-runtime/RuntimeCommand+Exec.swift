@@ -11,10 +11,7 @@ extension RuntimeCommand {
   ]
 
   func exec(_ words: ArraySlice<String>) throws -> Int32 {
-    // After the id everything belongs to the program, unless the process comes as a file.
-    let arguments = try ParsedArguments(
-      words, Self.execRules, stopsAfterPositional: words.contains { $0.hasPrefix("--process") || $0 == "-p" } ? .max : 1
-    )
+    let arguments = try Self.execArguments(words)
     var request = ExecRequest(id: try containerID(arguments, "exec"))
     try runtime.enterUserNamespace(of: request.id, arguments: self.arguments)
     try enterProtection()
@@ -26,6 +23,7 @@ extension RuntimeCommand {
     request.extraEnvironment = arguments.values("env")
     request.workingDirectory = arguments.value("cwd")
     request.detaches = arguments.has("detach")
+    if isDebugging { request.tell = report.debug }
     request.ignoresPause = arguments.has("ignore-paused")
     request.pidFilePath = arguments.value("pid-file")
     request.consoleSocketPath = arguments.value("console-socket")
@@ -47,6 +45,15 @@ extension RuntimeCommand {
     if let path = arguments.value("process") { request.process = try Self.readProcess(path) }
     try closeOnExec(preserving: request.preservedDescriptors)
     return try runtime.exec(request, warn: report.warning)
+  }
+
+  /// After the id everything belongs to the program, unless the process comes as a file: then options may follow the id, too.
+  private static func execArguments(_ words: ArraySlice<String>) throws(UsageError) -> ParsedArguments {
+    let arguments = try ParsedArguments(words, execRules, stopsAfterPositional: 1)
+    // No program's name begins with a dash.
+    let isFollowedByOption = arguments.positional.dropFirst().first?.hasPrefix("-") == true
+    guard arguments.value("process") != nil || isFollowedByOption else { return arguments }
+    return try ParsedArguments(words, execRules)
   }
 
   /// `PATH`, or `CONTROLLER[,CONTROLLER]:PATH` on control groups of version 1.

@@ -25,6 +25,7 @@ extension RuntimeCommand {
     request.activation = SocketActivation.ofCaller()
     request.cgroupManager = cgroupManager
     request.isRootless = isRootless
+    if isDebugging { request.tell = report.debug }
     request.pidfdSocketPath = arguments.value("pidfd-socket")
     try closeOnExec(preserving: request.inheritedDescriptors)
     return (request, arguments)
@@ -74,7 +75,10 @@ extension RuntimeCommand {
   func kill(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try ParsedArguments(words, [.flag("all", "a"), .flag("regex", "r")])
     let name = arguments.positional.dropFirst().first ?? "TERM"
-    guard let signal = Signal.number(named: name) else { throw UsageError(words: "unknown signal \"\(name)\"") }
+    // 0 is no signal: it only asks whether there is somebody to send one to (kill(2)).
+    guard let signal = name == "0" ? 0 : Signal.number(named: name) else {
+      throw UsageError(words: "unknown signal \"\(name)\"")
+    }
     try forEach(arguments, "kill") { id in
       try runtime.kill(id, signal: signal, all: arguments.has("all"))
     }
@@ -111,7 +115,7 @@ extension RuntimeCommand {
 
   func list(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try ParsedArguments(words, [.value("format", "f"), .flag("quiet", "q")])
-    let containers = try runtime.list()
+    let containers = try runtime.list(rootMustExist: namesRoot)
     if arguments.has("quiet") {
       if !containers.isEmpty { try printBytes(Array(containers.map(\.record.id).joined(separator: "\n").utf8)) }
       return 0
@@ -149,7 +153,7 @@ extension RuntimeCommand {
       try file.descriptor.writeAll(
         RuntimeSpec.example(
           rootless: arguments.has("rootless"), userID: Credentials.effectiveUserID,
-          groupID: Credentials.effectiveGroupID
+          groupID: Credentials.effectiveGroupID, hasCgroupNamespace: CgroupHierarchy.isOneTree
         ).serialized(pretty: true) + [0x0A])
     } catch {
       if error == .exists { throw RuntimeError.failed("File config.json exists. Remove it first") }

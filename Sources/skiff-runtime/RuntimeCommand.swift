@@ -5,9 +5,12 @@ import SkiffSpec
 /// Reads the command line, does the verb, tells how it went.
 struct RuntimeCommand {
   var stateRoot: String?
+  /// The root is the caller's choice, not the default.
+  var namesRoot = false
   var report = Report()
   var cgroupManager = CgroupManager.cgroupfs
   var isRootless = false
+  var isDebugging = false
   let arguments: [String]
 
   static let globalRules: [OptionRule] = [
@@ -25,7 +28,11 @@ struct RuntimeCommand {
       command.report.error(error.words)
       return 1
     } catch let error as RuntimeError {
-      command.report.error(error.description)
+      if case .launch(let failure) = error, failure.isOfProgram {
+        command.report.failureOfProgram(error.description)
+      } else {
+        command.report.error(error.description)
+      }
       return command.exitCode(error)
     } catch let error as LaunchError {
       command.report.error(error.description)
@@ -71,7 +78,7 @@ struct RuntimeCommand {
   private mutating func run(_ words: ArraySlice<String>) throws -> Int32 {
     let globalEnd = try Self.verbIndex(words)
     let globals = try ParsedArguments(words[..<globalEnd], Self.globalRules)
-    if let root = globals.value("root") { stateRoot = root }
+    if let root = globals.value("root") { (stateRoot, namesRoot) = (root, true) }
     for target in ["journald:", "syslog:"] where globals.value("log")?.hasPrefix(target) == true {
       throw UsageError(words: "--log \(target) is not supported: give a file")
     }
@@ -89,6 +96,7 @@ struct RuntimeCommand {
       cgroupManager = manager
     }
     isRootless = try Self.rootlessness(globals.value("rootless") ?? "auto")
+    isDebugging = globals.has("debug")
     if globals.has("version") {
       let version = "skiff-runtime version \(SkiffVersion.text)\nspec: \(SkiffVersion.runtimeSpecification)"
       try printBytes(Array(version.utf8))
@@ -101,16 +109,19 @@ struct RuntimeCommand {
     let verb = words[globalEnd]
     let rest = words[(globalEnd + 1)...]
     if verb == "checkpoint", rest.contains("--help") || rest.contains("-h") { return try checkpointHelp() }
-    if rest.contains("--help") || rest.contains("-h"), let help = Help.verbs[verb],
+    if rest.contains("--help") || rest.contains("-h"), let help = Help.text(of: verb),
       // After exec's id everything is the program's.
       verb != "exec" && verb != "ps" || ["--help", "-h"].contains(rest.first)
     {
       try printBytes(Array(help.utf8))
       return 0
     }
+    if Help.verbs[verb] == nil, ["--help", "-h"].contains(rest.first) {
+      throw UsageError(words: "No help topic for '\(verb)'")
+    }
     let began = ClockTime.monotonic().totalNanoseconds
     let code = try perform(verb, rest)
-    if globals.has("debug") {
+    if isDebugging {
       report.debug("\(verb) took \((ClockTime.monotonic().totalNanoseconds - began) / 1000) µs and ended with \(code)")
     }
     return code

@@ -29,7 +29,7 @@ import Testing
     "Sources/SkiffRuntime/Checkpoint/CriuMounts.swift": (1, "the kernel's own record of a process, by its number"),
     "Sources/SkiffRuntime/Checkpoint/CriuStreams.swift": (1, "the kernel's own record of a process, by its number"),
     "Sources/SkiffRuntime/Lifecycle/Restore.swift": (1, "a directory of the runtime's own state, by a checked id"),
-    "Sources/SkiffRuntime/Lifecycle/ContainerRecord.swift": (2, "the kernel's own record of a process, by its number"),
+    "Sources/SkiffRuntime/Lifecycle/ContainerRecord.swift": (3, "the kernel's own record of a process, by its number"),
     "Sources/SkiffRuntime/Lifecycle/Events.swift": (2, "the kernel's own files of a control group"),
   ]
 

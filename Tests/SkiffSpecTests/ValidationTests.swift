@@ -107,7 +107,14 @@ func `versions of 1 are taken`(version: String) {
       $0.nice = 20
       $0.priority = 100
       $0.runtime = 1
-    }.count == 4)
+    }.count == 3)
+  // The kernel takes it with every policy.
+  #expect(
+    scheduled {
+      $0.policy = "SCHED_FIFO"
+      $0.nice = 19
+      $0.priority = 1
+    } == [])
   #expect(
     scheduled {
       $0.policy = "SCHED_DEADLINE"
@@ -410,6 +417,6 @@ func `settings of the host, and names that lead elsewhere, are refused`(name: St
       #"linux.personality.domain: invalid personality domain: "SOLARIS""#,
       "linux.personality.flags: the spec defines no flags yet",
       #"linux.memoryPolicy.flags[0]: invalid memory policy flag: "MPOL_F_NEAR""#,
-      "linux.memoryPolicy.nodes: MPOL_LOCAL takes no nodes",
+      "linux.memoryPolicy.nodes: MPOL_LOCAL mode requires 0 nodes but got 2",
     ])
 }

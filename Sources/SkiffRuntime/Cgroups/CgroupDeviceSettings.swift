@@ -144,7 +144,10 @@ extension CgroupSettings {
       }
       // `cgroup.*` belongs to the tree itself.
       let found = controller == "cgroup" ? version("cgroup") ?? .v2 : try required(controller, for: setting)
-      if found == .v1 { throw unsupported(setting, "\(controller) is controlled by cgroup v1 here") }
+      if found == .v1 {
+        throw unsupported(
+          setting, "\(controller) is controlled by cgroup v1 here, which has no such settings (invalid configuration)")
+      }
       // The kernel takes one line at a time.
       for line in content.split(separator: "\n") { add(controller, file, String(line), setting) }
     }

@@ -8,6 +8,10 @@ package enum CgroupError: Error, Equatable, Sendable {
   case malformed(file: String)
   /// `linux.cgroupsPath` cannot be used; the reason is a clause.
   case badPath(String, reason: String)
+  /// A group beneath the container's own that cannot be used; the reason is a clause.
+  case badSubgroup(String, reason: String)
+  /// No tree of the container's has a controller of this name.
+  case unknownController(String)
   /// systemd could not be reached, or refused; `act` is a verb, the words say why.
   case manager(act: String, unit: String, words: String)
   /// A setting needs a controller that this machine does not offer here.
@@ -18,12 +22,12 @@ package enum CgroupError: Error, Equatable, Sendable {
   case badValue(setting: String, reason: String)
   /// Processes of someone else live in the group that a new container asks for.
   case occupied(path: String, processID: Int32)
+  /// The group that a new container asks for is there, and frozen: somebody wants nothing to move in it.
+  case alreadyFrozen(path: String)
   /// The kernel refused a setting.
   case refused(setting: String, file: String, value: String, cause: Errno)
   /// The kernel refused to make, open, read or remove something; `act` is a verb: "make", "open".
   case failed(act: String, path: String, cause: Errno)
-  /// The group that a new container asks for is there, and frozen: somebody wants nothing to move in it.
-  case alreadyFrozen(path: String)
   /// Controllers could not be switched on for what is beneath `path`, because processes live in it.
   case internalProcesses(path: String, controllers: [String])
   /// Processes are still there after the longest wait.
@@ -42,6 +46,10 @@ extension CgroupError: CustomStringConvertible {
       "cannot understand \(file)"
     case .badPath(let path, let reason):
       "cannot use the cgroup path \"\(path)\": \(reason)"
+    case .badSubgroup(let path, let reason):
+      "bad sub cgroup path \"\(path)\": \(reason)"
+    case .unknownController(let name):
+      "unknown controller \(name)"
     case .manager(let act, let unit, let words):
       "cannot \(act) the systemd unit \(unit): \(words)"
     case .missingController(let controller, let setting):
@@ -70,13 +78,13 @@ extension CgroupError: CustomStringConvertible {
 }
 
 extension CgroupError {
-  /// Whether the kernel said that this caller has no right to it.
+  /// Whether the kernel said that this caller has no right to it, or it is somebody else's.
   var isRefusal: Bool {
     switch self {
     case .failed(_, _, let cause), .refused(_, _, _, let cause):
       cause == .accessDenied || cause == .notPermitted || cause == .readOnlyFileSystem
+    case .occupied, .alreadyFrozen: true
     default: false
     }
   }
 }
-    case .occupied, .alreadyFrozen: true

@@ -59,6 +59,9 @@ extension CgroupHierarchy {
   /// Where every distribution mounts control groups.
   package static let standardRoot = "/sys/fs/cgroup"
 
+  /// Whether the machine has the tree of version 2 alone, as far as its mount point tells.
+  package static var isOneTree: Bool { kindOfMountedDirectory(standardRoot) == .unified }
+
   /// Finds out how control groups are mounted: two reads and a look at each tree; /proc/self/mountinfo only where that fails.
   ///
   /// - Parameters:

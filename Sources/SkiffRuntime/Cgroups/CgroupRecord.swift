@@ -55,7 +55,7 @@ extension CgroupRecord {
         $0.controllers.contains(controller) || $0.label == controller || $0.name == controller
       }
       guard isKnown else {
-        throw .missingController(controller, setting: "--cgroup")
+        throw .unknownController(controller)
       }
     }
     var changed: [Entry] = []
@@ -66,12 +66,21 @@ extension CgroupRecord {
         continue
       }
       // Found harmless as a whole path is: no "..".
-      let beneath = try CgroupPath(path).components.joined(separator: "/")
+      let beneath = try Self.subgroup(path)
       changed.append(
         Entry(
           name: entry.name, controllers: entry.controllers, label: entry.label, isUnified: entry.isUnified,
           mountPoint: entry.mountPoint, path: entry.path + "/" + beneath))
     }
     return CgroupRecord(entries: changed)
+  }
+
+  private static func subgroup(_ path: String) throws(CgroupError) -> String {
+    do throws(CgroupError) {
+      return try CgroupPath(path).components.joined(separator: "/")
+    } catch {
+      guard case .badPath(_, let reason) = error else { throw error }
+      throw .badSubgroup(path, reason: reason)
+    }
   }
 }

@@ -173,11 +173,11 @@ extension CgroupSettings {
     return value
   }
 
-  /// 0 is "no limit": engines of today write it for that (and a limit of 0 would mean the same as 1).
+  /// Only -1 is "no limit". 0 is one: the first process alone, which is what 1 says, too, and systemd knows no 0.
   fileprivate mutating func add(_ pids: RuntimeSpec.Pids) throws(CgroupError) {
     guard let limit = pids.limit else { return }
-    if limit <= 0, version("pids") == nil { return }
+    if limit < 0, version("pids") == nil { return }
     _ = try required("pids", for: "pids.limit")
-    add("pids", "pids.max", limit <= 0 ? "max" : "\(limit)", "pids.limit")
+    add("pids", "pids.max", limit < 0 ? "max" : "\(max(limit, 1))", "pids.limit")
   }
 }

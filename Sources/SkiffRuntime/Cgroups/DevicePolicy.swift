@@ -112,7 +112,7 @@ package struct DevicePolicy: Equatable, Sendable {
 
   /// The kinds of devices that a rule speaks of; nil for everything.
   private static func exceptions(of rule: RuntimeSpec.DeviceRule) throws(CgroupError) -> [Exception]? {
-    let access = try access(rule.access)
+    let access = try access(of: rule)
     let major = try number(rule.major)
     let minor = try number(rule.minor)
     let both = [false, true].map { Exception(device: Device(isBlock: $0, major: major, minor: minor), access: access) }
@@ -161,14 +161,15 @@ package struct DevicePolicy: Equatable, Sendable {
     return number
   }
 
-  private static func access(_ text: String?) throws(CgroupError) -> Access {
-    guard let text else { return .all }
+  private static func access(of rule: RuntimeSpec.DeviceRule) throws(CgroupError) -> Access {
+    guard let text = rule.access else { return .all }
     var access: Access = []
     for letter in text.utf8 {
       switch letter {
       case UInt8(ascii: "r"): access.insert(.read)
       case UInt8(ascii: "w"): access.insert(.write)
       case UInt8(ascii: "m"): access.insert(.makeNode)
+      case UInt8(ascii: "a") where !rule.allow: access = .all
       default: throw .badValue(setting: setting, reason: "\"\(text)\" is not an access (some of r, w, m)")
       }
     }

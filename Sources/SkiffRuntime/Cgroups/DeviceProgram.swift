@@ -62,6 +62,7 @@ struct DeviceMatch: Equatable {
       case UInt8(ascii: "m"): match.access |= 1
       case UInt8(ascii: "r"): match.access |= 2
       case UInt8(ascii: "w"): match.access |= 4
+      case UInt8(ascii: "a") where !rule.allow: match.access = DeviceMatch.everyAccess
       default: if !rule.allow { return denialOfEverything }
       }
     }

@@ -6,6 +6,8 @@ internal import SkiffKernel
 /// child                                parent
 ///   u  my user namespace is made  ───▶   writes the id maps
 ///                                 ◀───   k
+///   t  a tree of my own to bind,  ───▶   applies the bind's options, ids too
+///      its place in the sources   ◀───   k
 ///   n  my network is there        ───▶   moves links of the host into it
 ///                                 ◀───   k
 ///   o  set my out-of-memory score ───▶   oom_score_adj, where the child may not
@@ -24,10 +26,10 @@ internal import SkiffKernel
 /// sees the end, too, and goes.
 enum LaunchMessage: UInt8 {
   case mapsWanted = 0x75
-  case networkDevicesWanted = 0x6E
-  case oomScoreWanted = 0x6F
   /// 2 bytes: the place in the plan's sources; the tree comes with it (SCM_RIGHTS).
   case sourceFound = 0x74
+  case networkDevicesWanted = 0x6E
+  case oomScoreWanted = 0x6F
   case hooksWanted = 0x68
   case stateWanted = 0x69
   case created = 0x63

@@ -35,6 +35,8 @@ extension LaunchPerformer {
   // MARK: Mounts
 
   mutating func makeFileSystem(_ mount: FileSystemMount) throws(Errno) {
+    // A directory that is made here has no mode of its own to keep.
+    let takesMode = mount.takesModeOfPlace && mount.exists(in: root)
     let target: FileDescriptor
     if mount.refusesLinks {
       target = try plainDirectory(mount.target)
@@ -53,7 +55,7 @@ extension LaunchPerformer {
         try context.set(flag: key)
       }
     }
-    if mount.takesModeOfPlace {
+    if takesMode {
       let mode = try target.descriptor.status().permissions
       try context.set("mode", to: try KernelPath(String(mode, radix: 8)))
     }
@@ -145,8 +147,6 @@ extension LaunchPerformer {
     }
   }
 
-  /// Makes a link as the source is one; the same one may be there already.
-  private func makeLink(holding held: KernelPath, at path: String) throws(Errno) {
   private func attach(_ tree: Descriptor, isDirectory: Bool, as mount: BindMount) throws(Errno) {
     let target: FileDescriptor
     if mount.options.keepsTargetLink {
@@ -157,6 +157,8 @@ extension LaunchPerformer {
     try tree.attach(onto: target.descriptor)
   }
 
+  /// Makes a link as the source is one; the same one may be there already.
+  private func makeLink(holding held: KernelPath, at path: String) throws(Errno) {
     let place = try Place(path)
     let parent = try directory(place.parent)
     do throws(Errno) {
@@ -202,8 +204,6 @@ extension LaunchPerformer {
     throw .tooManyLinks
   }
 
-  func sealMount(_ path: String) throws(Errno) {
-    let place = try open(path)
   /// Takes the host's procfs and sysfs out of a mount namespace in which the host's tree stays behind the container's. While an
   /// unmasked one is there, unreachable or not, the kernel lets the container mount another, and that shows what is masked.
   mutating func hideHostTrees() throws(Errno) {
@@ -228,6 +228,8 @@ extension LaunchPerformer {
     }
   }
 
+  func sealMount(_ path: String) throws(Errno) {
+    let place = try open(path)
     try place.descriptor.changeMount(set: .readOnly)
   }
 
@@ -409,6 +411,9 @@ extension LaunchPerformer {
     if let size = console.size {
       try master.descriptor.setWindowSize(WindowSize(rows: size.height, columns: size.width))
     }
+    if console.hasPlainLineFeeds {
+      try terminal.descriptor.setTerminalMode(try terminal.descriptor.terminalMode().withPlainLineFeeds)
+    }
     try terminal.descriptor.changeOwner(userID: console.userID, groupID: .max)
     if console.isMountedOnConsole { try mountConsole(terminal.descriptor) }
     try sink.send(Array("/dev/ptmx".utf8), file: master.descriptor)
@@ -427,5 +432,13 @@ extension LaunchPerformer {
       "console", [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
     let tree = try terminal.cloneTree(recursive: false)
     try tree.descriptor.attach(onto: place.descriptor)
+  }
+}
+
+extension FileSystemMount {
+  /// Whether its place is there already.
+  fileprivate func exists(in root: Descriptor?) -> Bool {
+    guard let root, let path = try? KernelPath(target) else { return false }
+    return (try? root.open(path, [.directory, .pathOnly], resolve: [.inRoot, .noMagicLinks])) != nil
   }
 }

@@ -336,22 +336,6 @@ private struct NamespaceJourney: ~Copyable {
     }
   }
 
-  /// Enters the namespaces that the process came from.
-  func comeBack() throws(Errno) {
-    for index in flags.indices {
-      try home[index]?.enterNamespaces(flags[index])
-    }
-  }
-
-  /// Offsets of a new time namespace, before its first process (time_namespaces(7)).
-  private static func write(_ offsets: [String: RuntimeSpec.TimeOffset]) throws(Errno) {
-    if offsets.isEmpty { return }
-    let own = try ProcessFiles.open(ProcessControl.processID)
-    let file = try ProcessFiles.openFile("timens_offsets", beneath: own.descriptor, .writeOnly)
-    let lines = offsets.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()
-    try file.descriptor.writeAll(Array(lines.utf8))
-  }
-}
   /// Enters namespaces for good, together with a user namespace. What belongs to the host can only be entered while the
   /// process still has its rights there, what belongs to the user namespace perhaps only with the rights that it gives: what is
   /// refused before is tried again after. New ones are made last, so that they belong to the user namespace.
@@ -388,3 +372,19 @@ private struct NamespaceJourney: ~Copyable {
     }
   }
 
+  /// Enters the namespaces that the process came from.
+  func comeBack() throws(Errno) {
+    for index in flags.indices {
+      try home[index]?.enterNamespaces(flags[index])
+    }
+  }
+
+  /// Offsets of a new time namespace, before its first process (time_namespaces(7)).
+  private static func write(_ offsets: [String: RuntimeSpec.TimeOffset]) throws(Errno) {
+    if offsets.isEmpty { return }
+    let own = try ProcessFiles.open(ProcessControl.processID)
+    let file = try ProcessFiles.openFile("timens_offsets", beneath: own.descriptor, .writeOnly)
+    let lines = offsets.map { "\($0.key) \($0.value.seconds) \($0.value.nanoseconds)\n" }.joined()
+    try file.descriptor.writeAll(Array(lines.utf8))
+  }
+}

@@ -26,7 +26,7 @@ struct SeccompAgent: Sendable {
       let sent = try connection.descriptor.send(message, file: listener)
       if sent < message.count { try connection.descriptor.writeAll(Array(message[sent...])) }
     } catch {
-      throw LaunchError("cannot hand the system calls to the seccomp agent at \(path): \(error)")
+      throw LaunchError("failed to connect with seccomp agent at \(path): \(error)")
     }
   }
 

@@ -25,6 +25,8 @@ package struct CreateRequest {
   /// Sockets that the caller's service manager opened for the container.
   package var activation: SocketActivation?
   package var explains = false
+  /// Gets what a person who looks for a fault wants to know, while the container is made.
+  package var tell: ((String) -> Void)?
 
   package init(id: ContainerID, bundlePath: String) {
     self.id = id
@@ -46,9 +48,9 @@ struct ContainerMaker {
   let store: ContainerStateStore
   let request: CreateRequest
   private let callerPlace = CallerPlace()
+  private let made = MadeSoFar()
 
   init(store: ContainerStateStore, request: CreateRequest) {
-  private let made = MadeSoFar()
     self.store = store
     self.request = request
   }
@@ -63,6 +65,8 @@ struct ContainerMaker {
     var waitsForWord = false
     var streams: [Descriptor] = []
     var console: Descriptor?
+    /// What is written on the console goes to no terminal.
+    var terminalHasPlainLineFeeds = false
   }
 
   /// The configuration of a bundle, as bytes and checked.
@@ -203,15 +207,16 @@ struct ContainerMaker {
   ) throws(RuntimeError) {
     do throws(CgroupError) {
       try placement?.make(spec, id: record.id, enforcesDevices: !SystemdUnit.callerIsUser)
+      (made.group, made.unit) = (true, true)
     } catch {
+      made.unit = placement?.keeper != nil
       let named = !(spec.linux.cgroupsPath ?? "").isEmpty
       guard request.isRootless, !named, error.isRefusal else {
-        throw .failed("cannot make the container's control group: \(error)")
-      (made.group, made.unit) = (true, true)
+        throw .failed("unable to apply cgroup configuration: \(error)")
       }
-      made.unit = placement?.keeper != nil
       if let limit = ContainerPlacement.firstLimit(spec) {
-        throw .failed("cannot make the control group that \(limit) needs: \(error)")
+        let words = limit.split(separator: ".").dropFirst(2).joined(separator: " ")
+        throw .failed("cannot set \(words): container could not join or create cgroup (\(limit)): \(error)")
       }
       // Nothing is limited and no place was named: a user to whom no groups were given runs without one.
       record.cgroup = nil
@@ -233,6 +238,7 @@ struct ContainerMaker {
     circumstances.hasCgroup =
       spec.linux.intelRdt != nil || record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
     circumstances.endsWithCaller = handover.endsWithCaller
+    circumstances.terminalHasPlainLineFeeds = handover.terminalHasPlainLineFeeds
     circumstances.isCallerInUserNamespace = callerPlace.isInUserNamespace
     circumstances.mayChangeGroups = callerPlace.mayChangeGroups && !record.keepsCallersGroups
     if !callerPlace.mayChangeGroups, !record.keepsCallersGroups, spec.process?.user.additionalGroupIDs.isEmpty == false
@@ -259,6 +265,11 @@ struct ContainerMaker {
     do throws(LaunchError) {
       var plan = try LaunchPlanner.plan(spec, circumstances)
       request.activation?.announce(in: &plan)
+      if record.cgroup == nil, !spec.linux.namespaces.contains(where: { $0.type == .pid && ($0.path ?? "").isEmpty }) {
+        plan.warnings.append(
+          "the container has neither a control group nor process numbers of its own, so its processes cannot be found to end "
+            + "them all. Such configuration is strongly discouraged")
+      }
       if request.explains, let cgroup = record.cgroup {
         plan.preparation = CgroupExplanation.steps(cgroup, spec.linux.resources)
       }
@@ -273,6 +284,7 @@ struct ContainerMaker {
   ) throws(RuntimeError) -> LaunchResources {
     do throws(LaunchError) {
       let resources = try LaunchResources(plan)
+      if let tell = request.tell { plan.details(resources).forEach(tell) }
       if let rootfs = request.rootfs {
         // Layers that the engine owns are shown under the ids of the container's user namespace.
         resources.setRoot(try rootfs.makeTree(uids: spec.linux.uidMappings, gids: spec.linux.gidMappings))
@@ -355,6 +367,12 @@ struct ContainerMaker {
   }
 }
 
+/// What this attempt has made. A name in the record may be that of another container's group or unit, which was why it failed.
+private final class MadeSoFar {
+  var group = false
+  var unit = false
+}
+
 /// Where the calling process stands, and so what it cannot do.
 struct CallerPlace {
   /// Somebody's user namespace, not the machine's first.
@@ -367,12 +385,6 @@ struct CallerPlace {
     isInUserNamespace = (try? UserNamespace.isOuter()) ?? false
     userOutside = isInUserNamespace ? UserNamespaceEntry.userOutside : nil
   }
-/// What this attempt has made. A name in the record may be that of another container's group or unit, which was why it failed.
-private final class MadeSoFar {
-  var group = false
-  var unit = false
-}
-
 
   /// Whether the machine's devices and control groups are somebody else's.
   var isRestricted: Bool { isInUserNamespace || Credentials.effectiveUserID != 0 }

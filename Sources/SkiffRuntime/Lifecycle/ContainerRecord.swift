@@ -111,6 +111,18 @@ extension ContainerRecord {
     }
   }
 
+  /// Whether the first process is number 1 of a PID namespace, whose others end with it. One that has gone took them along if
+  /// there was such a namespace, so nothing can be wrong about it then.
+  var ownsProcessNumbers: Bool {
+    guard namespaces.contains(.pid) else { return false }
+    guard let path = try? KernelPath("/proc/\(processID)/status"),
+      let file = try? Descriptor.workingDirectory.open(path, .readOnly),
+      let bytes = try? file.descriptor.readToEnd(limitBytes: 65536)
+    else { return false }
+    let line = bytes.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "NSpid:".utf8) }
+    return line?.split(separator: UInt8(ascii: "\t")).last.map { $0.elementsEqual("1".utf8) } ?? false
+  }
+
   /// A handle on the first process, if it is still the one that was started.
   package func openInit() throws(Errno) -> FileDescriptor {
     let handle = try openProcess(processID)

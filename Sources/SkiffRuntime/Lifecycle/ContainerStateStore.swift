@@ -119,13 +119,15 @@ package struct ContainerStateStore: Sendable {
   }
 
   /// Every container that has a directory, by id.
-  package func list() throws(RuntimeError) -> [ContainerID] {
+  ///
+  /// - Parameter mustExist: a root that is not there is an error, not one without containers.
+  package func list(mustExist: Bool = false) throws(RuntimeError) -> [ContainerID] {
     do throws(Errno) {
       let directory = try Descriptor.workingDirectory.open(try KernelPath(root), [.directory])
       let entries = try directory.descriptor.sortedEntries(limit: Self.containerLimit)
       return entries.compactMap { try? ContainerID($0.name.text) }
     } catch {
-      if error == .notFound { return [] }
+      if error == .notFound, !mustExist { return [] }
       throw .failed("cannot list \(root): \(error)")
     }
   }

@@ -28,6 +28,8 @@ package struct ExecRequest {
   package var consoleSocketPath: String?
   /// Keys after which a terminal's caller is let go; nil for none.
   package var detachKeys: [UInt8]?
+  /// Gets what a person who looks for a fault wants to know.
+  package var tell: ((String) -> Void)?
 
   package init(id: ContainerID) {
     self.id = id
@@ -57,6 +59,8 @@ extension ContainerRuntime {
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
     circumstances.linux = spec.linux
+    circumstances.terminalHasPlainLineFeeds =
+      request.consoleSocketPath == nil && !request.detaches && !Descriptor.standardOutput.isTerminal
     if record.hasKeyring { circumstances.keyringName = KeyringPlan.name(of: record.id) }
     if process.namesSecurityLabel { circumstances.securityModules = SecurityModules.detect() }
     circumstances.hasCgroup =
@@ -110,6 +114,7 @@ extension ContainerRuntime {
   ) throws(RuntimeError) -> Int32 {
     do throws(LaunchError) {
       let resources = try LaunchResources(plan)
+      if let tell = request.tell { plan.details(resources).forEach(tell) }
       do throws(Errno) {
         resources.initProcess = resources.own(try record.openInit())
       } catch {
@@ -124,7 +129,8 @@ extension ContainerRuntime {
           throw .unsupported(setting: "--cgroup", reason: "the container has no control group")
         }
       } catch {
-        throw LaunchError("cannot enter the container's control group: \(error)")
+        // As engines know it from runc, though there is no process yet.
+        throw LaunchError("error adding pid to the container's control group: \(error)")
       }
       if let place = record.resourceControl { try resources.addTaskFiles(of: place) }
       let console = try ConsoleLink(
@@ -180,6 +186,8 @@ extension ExecRequest {
       capabilities.bounding.append(name)
       capabilities.effective.append(name)
       capabilities.permitted.append(name)
+      // So that a user other than root keeps it too, where it can be kept.
+      if capabilities.inheritable.contains(name) { capabilities.ambient.append(name) }
       composed.capabilities = capabilities
     }
     if composed.arguments.isEmpty { throw .failed("process args cannot be empty") }

@@ -13,9 +13,13 @@ extension ContainerRuntime {
         throw .failed("cannot signal the processes of container \(id.text): \(error)")
       }
     }
+    if signal == Signal.kill, try killSharedProcesses(record) { return }
     switch record.status() {
     case .created, .running, .paused: break
-    case .creating, .stopped: throw .notRunning(id.text)
+    case .creating, .stopped:
+      // All of none.
+      if all { return }
+      throw .notRunning(id.text)
     }
     do throws(Errno) {
       let process = try record.openInit()
@@ -25,6 +29,19 @@ extension ContainerRuntime {
     } catch {
       if error == .noSuchProcess { throw .notRunning(id.text) }
       throw .failed("cannot send signal \(signal) to container \(id.text): \(error)")
+    }
+  }
+
+  /// Kills every process of a container that has no PID namespace of its own: with its first process the kernel ends only that.
+  /// The others may have outlived the first, too. False where there is nothing of that kind.
+  private func killSharedProcesses(_ record: ContainerRecord) throws(RuntimeError) -> Bool {
+    guard let cgroup = record.cgroup, !record.ownsProcessNumbers else { return false }
+    do throws(CgroupError) {
+      guard try cgroup.isPopulated() else { return false }
+      try cgroup.kill(signal: Signal.kill)
+      return true
+    } catch {
+      throw .failed("cannot kill the processes of container \(record.id): \(error)")
     }
   }
 

@@ -7,10 +7,6 @@ extension ContainerRuntime {
   /// The ids of all processes of a container, as the host numbers them.
   package func processIDs(_ id: ContainerID) throws(RuntimeError) -> [Int32] {
     let record = try store.load(id)
-    switch record.status() {
-    case .created, .running, .paused: break
-    case .creating, .stopped: throw .failed("container with id \(id.text) is not running")
-    }
     let cgroup = try controlGroup(of: record, to: "list the processes of")
     do throws(CgroupError) {
       return try cgroup.processIDs()

@@ -21,6 +21,7 @@ extension ContainerRuntime {
     var handover = ContainerMaker.Handover()
     handover.console = console.containerEnd
     handover.endsWithCaller = !detaches
+    handover.terminalHasPlainLineFeeds = wantsTerminal && !Descriptor.standardOutput.isTerminal
     let made = try maker.make(handover)
     made.warnings.forEach(warn)
     try runPoststart(made.record, made.spec)

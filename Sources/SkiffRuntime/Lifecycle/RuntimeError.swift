@@ -22,6 +22,7 @@ extension RuntimeError: CustomStringConvertible {
     case .notRunning: "container not running"
     case .wrongState(let words), .failed(let words): words
     case .invalid(let problems): "\(problems)"
+    case .launch(let error) where error.isOfProgram: error.description
     case .launch(let error): "unable to start container process: \(error)"
     }
   }

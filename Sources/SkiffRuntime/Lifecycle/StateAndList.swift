@@ -9,9 +9,13 @@ extension ContainerRuntime {
   }
 
   /// Every container; those that are just being removed are passed over.
-  package func list() throws(RuntimeError) -> [(record: ContainerRecord, status: ContainerStatus)] {
+  ///
+  /// - Parameter rootMustExist: for a root that somebody named.
+  package func list(
+    rootMustExist: Bool = false
+  ) throws(RuntimeError) -> [(record: ContainerRecord, status: ContainerStatus)] {
     var containers: [(record: ContainerRecord, status: ContainerStatus)] = []
-    for id in try store.list() {
+    for id in try store.list(mustExist: rootMustExist) {
       guard let record = try? store.load(id) else { continue }
       containers.append((record, record.status()))
     }

@@ -87,6 +87,8 @@ public struct LaunchError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var kind: Kind
   public var description: String
+  /// The container was made, and its program alone could not be run.
+  public var isOfProgram = false
 
   public init(_ description: String, kind: Kind = .failed) {
     self.kind = kind

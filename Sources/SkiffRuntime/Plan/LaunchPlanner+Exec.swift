@@ -19,6 +19,8 @@ package struct ExecCircumstances: Sendable {
   /// The container's session keyring; nil where it has the caller's.
   package var keyringName: String?
   package var securityModules = SecurityModules()
+  /// As in `LaunchCircumstances`.
+  package var terminalHasPlainLineFeeds = false
 
   package init(namespaces: NamespaceFlags, initProcessID: Int32) {
     self.namespaces = namespaces
@@ -54,7 +56,9 @@ extension LaunchPlanner {
     if process.terminal {
       plan.steps.append(
         .openConsole(
-          ConsolePlan(size: process.consoleSize, userID: process.user.userID, isMountedOnConsole: false)))
+          ConsolePlan(
+            size: process.consoleSize, userID: process.user.userID, isMountedOnConsole: false,
+            hasPlainLineFeeds: circumstances.terminalHasPlainLineFeeds)))
     }
     if let score = process.oomScoreAdjustment { plan.steps.append(.setOOMScore(score)) }
     var builder = ProcessPlanner(

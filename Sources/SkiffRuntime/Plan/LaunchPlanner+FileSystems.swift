@@ -16,7 +16,9 @@ extension LaunchPlanner {
       // After devpts is mounted, before the pivot: by descriptor inside the new /dev.
       plan.steps.append(
         .openConsole(
-          ConsolePlan(size: process.consoleSize, userID: process.user.userID, isMountedOnConsole: true)))
+          ConsolePlan(
+            size: process.consoleSize, userID: process.user.userID, isMountedOnConsole: true,
+            hasPlainLineFeeds: circumstances.terminalHasPlainLineFeeds)))
     }
     if process.workingDirectory != "/" { plan.steps.append(.makeWorkingDirectory(process.workingDirectory)) }
   }
@@ -125,17 +127,15 @@ extension LaunchPlanner {
     var source = BindSource(
       path: path, isRecursive: options.isRecursiveBind, options: options, keyPath: keyPath)
     source.mustBeProcfs = Self.normalized(target) == "/proc"
+    if let inside = pathInContainer(path), isMountedOver(inside) { source.pathInContainer = inside }
     try planIDMap(mount, options, &source, refuse)
     plan.sources.append(source)
-    if let inside = pathInContainer(path), isMountedOver(inside) { source.pathInContainer = inside }
     plan.steps.append(
       .bind(
         BindMount(
           sourcePath: path, target: target, source: index, isRecursive: options.isRecursiveBind, options: options)))
   }
 
-  /// Under which ids a bind shows its files: the mount's own mappings, those of its option, or the user namespace's.
-  private func planIDMap(
   /// A path of the host as the container has it; nil for one that is not in the container's root file system.
   private func pathInContainer(_ path: String) -> String? {
     let (path, root) = (Self.normalized(path), Self.normalized(circumstances.rootPath))
@@ -157,6 +157,8 @@ extension LaunchPlanner {
     }
   }
 
+  /// Under which ids a bind shows its files: the mount's own mappings, those of its option, or the user namespace's.
+  private func planIDMap(
     _ mount: RuntimeSpec.Mount, _ options: MountOptions, _ source: inout BindSource, _ refuse: (String) -> LaunchError
   ) throws(LaunchError) {
     if !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
@@ -251,7 +253,8 @@ extension LaunchPlanner {
     for device in spec.linux.devices {
       let node = DeviceNode(device)
       nodes.removeAll { $0.path == node.path }
-      nodes.append(node)
+      // The container's own terminals are there, whatever node was named: the link below leads to them.
+      if node.path != "/dev/ptmx" { nodes.append(node) }
     }
     // mknod is refused inside a user namespace.
     let (devices, pipes) = (nodes.filter { $0.type != .fifo }, nodes.filter { $0.type == .fifo })

@@ -31,6 +31,8 @@ package struct LaunchCircumstances: Sendable {
   package var mayChangeGroups = true
   /// The runtime stays and waits for the process: whoever kills the one means the other.
   package var endsWithCaller = false
+  /// The process's terminal is read by this runtime, which passes it on to a file or a pipe.
+  package var terminalHasPlainLineFeeds = false
   /// What a mount of type `cgroup` consists of; nil where the container has no cgroup to show.
   package var cgroupMounts: CgroupMountPlan?
 
@@ -156,7 +158,10 @@ package struct LaunchPlanner {
     if !spec.hooks.prestart.isEmpty || !spec.hooks.createRuntime.isEmpty { plan.steps.append(.runHooksOutside) }
     if !spec.hooks.createContainer.isEmpty { plan.steps.append(.runHooksInside(.createContainer)) }
     // Masks come after the hooks and mounts so that nothing lies over them, and before the pivot so that their sources are the host's.
-    for path in spec.linux.maskedPaths { plan.steps.append(.mask(path)) }
+    var masked: Set<String> = []
+    for path in spec.linux.maskedPaths where masked.insert(Self.cleaned(path)).inserted {
+      plan.steps.append(.mask(path))
+    }
     for path in spec.linux.readonlyPaths { plan.steps.append(.makeReadOnly(path)) }
     for mount in spec.mounts where !MountOptions(mount.options).isBind {
       // A read-only /dev is written to until its nodes are made.
@@ -190,18 +195,18 @@ package struct LaunchPlanner {
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
     builder.mayChangeGroups = circumstances.mayChangeGroups
     builder.endsWithCaller = circumstances.endsWithCaller
+    builder.hasStartHooks = !spec.hooks.startContainer.isEmpty
     plan.steps.append(contentsOf: builder.limits())
     builder.fillProgram(&plan)
     plan.steps.append(.findExecutable(builder.search()))
     if circumstances.start == .whenTold {
+      // It may wait for days: nothing of the host's may stay open in it meanwhile.
+      plan.steps.append(.closeUnneeded(preserve: circumstances.preservedDescriptors))
       plan.steps.append(.reportCreated)
-    builder.hasStartHooks = !spec.hooks.startContainer.isEmpty
       plan.steps.append(.awaitStart)
     }
     plan.steps.append(contentsOf: try builder.securityAttributes(circumstances.securityModules))
     plan.filter = spec.linux.seccomp.flatMap { $0.isEmpty ? nil : $0 }
-      // It may wait for days: nothing of the host's may stay open in it meanwhile.
-      plan.steps.append(.closeUnneeded(preserve: circumstances.preservedDescriptors))
     plan.steps.append(
       contentsOf: builder.finalSteps(
         linux: spec.linux, resetsAffinity: true, hasFilter: plan.filter != nil,

@@ -215,6 +215,15 @@ extension LaunchStep {
 }
 
 extension LaunchPlan {
+  /// The steps to come, and what the kernel is told beside them; for `--debug`.
+  func details(_ resources: LaunchResources) -> [String] {
+    var details = steps.indices.map { "step \($0 + 1) of \(steps.count): \(steps[$0].explanation.what)" }
+    if let filter = resources.filter {
+      details.append("seccomp filter flags: \(filter.flags)")
+    }
+    return details
+  }
+
   /// The whole plan as a person learns it: the clone first, then the steps.
   package var explanation: [ExplanationStep] {
     var lines = preparation

@@ -8,11 +8,17 @@ extension LaunchStep {
     case .findExecutable(let search):
       return Self.programFailure(search.name, error)
     case .execute(let name):
-      if error == .notFound || error == .accessDenied { return Self.programFailure(name, error) }
-      return LaunchError(
-        "exec \(name): \(error == .notExecutable ? "exec format error" : error.description)", kind: .notExecutable)
+      // The file was found before: what the kernel misses now is what the file names, an interpreter or a library loader.
+      var failure = LaunchError(
+        "exec \(name): \(error == .notExecutable ? "exec format error" : error.description)",
+        kind: error == .notFound ? .notFound : .notExecutable)
+      failure.isOfProgram = true
+      return failure
     case .mount(let mount):
-      return LaunchError("cannot mount \(mount.type) on \(mount.target): \(error)\(mountHint(error))")
+      let hint =
+        mount.refusesLinks && error == .tooManyLinks
+        ? " (it must be mounted on ordinary directory, the image has a symbolic link there)" : mountHint(error)
+      return LaunchError("cannot mount \(mount.type) on \(mount.target): \(error)\(hint)")
     case .bind(let mount):
       return LaunchError("cannot mount \(mount.sourcePath) on \(mount.target): \(error)\(mountHint(error))")
     case .changeMount(let path, _):
@@ -28,7 +34,10 @@ extension LaunchStep {
     case .setSystemParameter(let name, let value):
       return LaunchError("cannot set sysctl \(name) to \(value): \(error)")
     case .setScheduling:
-      let hint = error == .notPermitted ? " (is there time for it in the control group, and CAP_SYS_NICE?)" : ""
+      let hint =
+        error == .notPermitted
+        ? " (is there time for it in the control group, and CAP_SYS_NICE?"
+          + " with deadlines process scheduler can't be used together with AllowedCPUs)" : ""
       return LaunchError("process.scheduler: cannot set the scheduler: \(error)\(hint)")
     case .setDiskPriority:
       return LaunchError("process.ioPriority: cannot set the priority of disk access: \(error)")

@@ -157,11 +157,16 @@ package struct ConsolePlan: Equatable, Sendable {
   package var userID: UInt32
   /// Whether it is also shown as /dev/console (not for exec).
   package var isMountedOnConsole: Bool
+  /// Whether lines end without a carriage return: for a reader that is a file or a pipe.
+  package var hasPlainLineFeeds: Bool
 
-  package init(size: RuntimeSpec.ConsoleSize?, userID: UInt32, isMountedOnConsole: Bool) {
+  package init(
+    size: RuntimeSpec.ConsoleSize?, userID: UInt32, isMountedOnConsole: Bool, hasPlainLineFeeds: Bool = false
+  ) {
     self.size = size
     self.userID = userID
     self.isMountedOnConsole = isMountedOnConsole
+    self.hasPlainLineFeeds = hasPlainLineFeeds
   }
 }
 

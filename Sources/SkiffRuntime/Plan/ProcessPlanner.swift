@@ -57,11 +57,8 @@ struct ProcessPlanner {
   func fillProgram(_ plan: inout LaunchPlan) {
     plan.arguments = process.arguments
     plan.environment = Self.lastOfEach(process.environment)
-    let hasHome = process.environment.contains { $0.hasPrefix("HOME=") && $0.utf8.count > 5 }
-    if !hasHome {
-      plan.environment.removeAll { $0 == "HOME=" }
-      plan.homeOfUserID = process.user.userID
-    }
+    plan.environment.removeAll { $0 == "HOME=" }
+    if !plan.environment.contains(where: { $0.hasPrefix("HOME=") }) { plan.homeOfUserID = process.user.userID }
   }
 
   /// One entry a name, the last that was given: of two, C programs find the first and shells the last.
@@ -132,7 +129,12 @@ struct ProcessPlanner {
     let permitted = set(wanted.permitted, "permitted")
     let inheritable = set(wanted.inheritable, "inheritable")
     let effective = set(wanted.effective, "effective").intersection(permitted)
-    let ambient = set(wanted.ambient, "ambient").intersection(permitted).intersection(inheritable)
+    let raisable = permitted.intersection(inheritable)
+    let wantedAmbient = set(wanted.ambient, "ambient")
+    let ambient = wantedAmbient.intersection(raisable)
+    for name in CapabilityNames.names(wantedAmbient.subtracting(raisable)) {
+      warnings.append("can't raise ambient capability \(name): it is not both permitted and inheritable")
+    }
     return (
       CapabilityPlan(
         sets: ThreadCapabilities(effective: effective, permitted: permitted, inheritable: inheritable),

@@ -106,7 +106,6 @@ struct ArgumentCondition: Equatable {
 
 /// How a filter is installed (SECCOMP_FILTER_FLAG_…, seccomp(2)).
 enum SeccompFlags {
-  static let synchronizeThreads: UInt32 = 1
   static let log: UInt32 = 2
   static let allowSpeculation: UInt32 = 4
   static let newListener: UInt32 = 8
@@ -122,8 +121,8 @@ enum SeccompFlags {
     guard let names else { return flags | allowSpeculation }
     for name in names {
       switch name {
-      // There is one thread; beside a listener the kernel takes the two flags only with a third.
-      case "SECCOMP_FILTER_FLAG_TSYNC": flags |= notifies ? 0 : synchronizeThreads
+      // There is one thread, so nothing has to be brought in step.
+      case "SECCOMP_FILTER_FLAG_TSYNC": break
       case "SECCOMP_FILTER_FLAG_LOG": flags |= log
       case "SECCOMP_FILTER_FLAG_SPEC_ALLOW": flags |= allowSpeculation
       // It says how to wait for the listener of SCMP_ACT_NOTIFY; where there is none the kernel refuses it.

@@ -80,7 +80,7 @@ package enum SystemdProperties {
         }
       }
     }
-    if let limit = resources.pids?.limit { add("TasksMax", limit <= 0 ? .max : UInt64(limit)) }
+    if let limit = resources.pids?.limit { add("TasksMax", limit < 0 ? .max : UInt64(max(limit, 1))) }
     if let weight = resources.blockIO?.weight, weight != 0 {
       if isUnified {
         add("IOWeight", CgroupWeight.ioWeight(blockWeight: weight))

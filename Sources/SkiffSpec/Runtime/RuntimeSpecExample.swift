@@ -1,7 +1,10 @@
 extension RuntimeSpec {
   /// A configuration to start from, as the verb `spec` writes it: a shell on the terminal with few rights in a read-only root.
   /// `rootless` asks for what an ordinary user can have: a user namespace of one id, the host's network and `/sys`.
-  public static func example(rootless: Bool = false, userID: UInt32 = 0, groupID: UInt32 = 0) -> RuntimeSpec {
+  /// A namespace of control groups is of use only where there is one tree of them (`hasCgroupNamespace`), as engines add it.
+  public static func example(
+    rootless: Bool = false, userID: UInt32 = 0, groupID: UInt32 = 0, hasCgroupNamespace: Bool = true
+  ) -> RuntimeSpec {
     var spec = RuntimeSpec()
     spec.version = "1.2.1"
     spec.hostname = "skiff"
@@ -10,8 +13,8 @@ extension RuntimeSpec {
     spec.mounts = exampleMounts(rootless: rootless)
     spec.linux.maskedPaths = defaultMaskedPaths
     spec.linux.readonlyPaths = defaultReadonlyPaths
-    let kinds: [NamespaceType] =
-      rootless ? [.pid, .ipc, .uts, .mount, .cgroup, .user] : [.pid, .network, .ipc, .uts, .mount, .cgroup]
+    var kinds: [NamespaceType] = rootless ? [.pid, .ipc, .uts, .mount, .user] : [.pid, .network, .ipc, .uts, .mount]
+    if hasCgroupNamespace { kinds.append(.cgroup) }
     spec.linux.namespaces = kinds.map { Namespace(type: $0) }
     if rootless {
       spec.linux.uidMappings = [IDMapping(containerID: 0, hostID: userID, size: 1)]

@@ -88,7 +88,7 @@ extension Integration {
         let told = try Bundle(
           harbour,
           """
-          {"linux":{"resources":{"memory":{"limit":0,"reservation":0,"swap":0},"pids":{"limit":0},
+          {"linux":{"resources":{"memory":{"limit":0,"reservation":0,"swap":0},
             "cpu":{"shares":0,"quota":0,"period":0},"blockIO":{"weight":0}}}}
           """
         ).perform("fork-bomb 5")

@@ -178,6 +178,7 @@ extension Integration {
     @Test func `list tells every container, as a table, JSON or ids alone`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour)
+        try harbour.makeDirectory("state")
         #expect(try bundle.runtime(["list", "-q"]).expecting(0).lines == [])
         try bundle.create()
 

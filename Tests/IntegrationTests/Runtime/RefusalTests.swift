@@ -127,7 +127,7 @@ extension Integration {
         #expect(outcome.errors.split(separator: "\n").count == 1)
 
         bundle.globals = []
-        #expect(try bundle.runtime(["list", "-q"]).expecting(0).output == "")
+        #expect(!harbour.exists("state/\(bundle.id)"))
       }
     }
 

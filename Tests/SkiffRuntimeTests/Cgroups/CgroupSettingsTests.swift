@@ -220,7 +220,7 @@ struct CgroupOtherSettingsTests {
 
     #expect(try lines(.v1, limited(20)) == ["pids/pids.max=20"])
     #expect(try lines(.v2, limited(-1)) == ["pids/pids.max=max"])
-    #expect(try lines(.v2, limited(0)) == ["pids/pids.max=max"])
+    #expect(try lines(.v2, limited(0)) == ["pids/pids.max=1"])
     #expect(refusal({ _ in nil }, limited(20)) != nil)
   }
 
@@ -297,7 +297,8 @@ struct CgroupOtherSettingsTests {
     #expect(try lines(.v2, fill("memory.high")) == ["memory/memory.high=1", "memory/memory.high=2"])
     #expect(
       refusal({ _ in .v1 }, fill("memory.high"))
-        == "cannot apply linux.resources.unified[\"memory.high\"]: memory is controlled by cgroup v1 here")
+        == "cannot apply linux.resources.unified[\"memory.high\"]: memory is controlled by cgroup v1 here, "
+        + "which has no such settings (invalid configuration)")
     for key in ["", "memory", ".", "a/b.c", "../x.y", "cgroup.procs", "cgroup.kill", "a.\0b"] {
       #expect(refusal({ _ in .v2 }, fill(key)) != nil)
     }

@@ -4,6 +4,8 @@ import SkiffSpec
 import Testing
 
 @Suite struct LaunchPlannerTests {
+  private let rootPath = "/bundle/rootfs"
+
   private func plan(
     _ change: (inout RuntimeSpec) -> Void = { _ in }, circumstances: (inout LaunchCircumstances) -> Void = { _ in }
   ) throws -> LaunchPlan {
@@ -11,7 +13,7 @@ import Testing
     spec.process?.terminal = false
     spec.mounts.removeAll { $0.type == "cgroup" }
     change(&spec)
-    var around = LaunchCircumstances(id: "web", rootPath: "/bundle/rootfs", bundlePath: "/bundle")
+    var around = LaunchCircumstances(id: "web", rootPath: rootPath, bundlePath: "/bundle")
     circumstances(&around)
     return try LaunchPlanner.plan(spec, around)
   }

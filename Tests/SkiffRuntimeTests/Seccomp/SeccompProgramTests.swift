@@ -163,7 +163,7 @@ import Testing
     var profile = SeccompFixtures.profile(allow)
     #expect(try SeccompProgram.compile(profile).flags == 4)
     profile.flags = ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"]
-    #expect(try SeccompProgram.compile(profile).flags == 3)
+    #expect(try SeccompProgram.compile(profile).flags == 2)
     profile.flags = ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]
     #expect(try SeccompProgram.compile(profile).flags == 0)
     profile.flags = []

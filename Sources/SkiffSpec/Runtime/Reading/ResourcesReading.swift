@@ -156,7 +156,8 @@ extension RuntimeSpec.HugepageLimit: SpecReadable {
     guard try reader.beginObject() else { return }
     while let key = try reader.nextKey() {
       switch key {
-      case "pageSize": try reader.read(&pageSize)
+      // Readers in Go, for whom case is all the same, brought up writers of the second.
+      case "pageSize", "pagesize": try reader.read(&pageSize)
       case "limit": try reader.read(&limit)
       default: try reader.skip()
       }

@@ -125,9 +125,13 @@ extension SpecValidator {
     requireKnown(policy.flags, among: RuntimeSpec.MemoryPolicy.knownFlags, "linux.memoryPolicy.flags") {
       "invalid memory policy flag: \($0)"
     }
-    requireCPUList(policy.nodes, "linux.memoryPolicy.nodes")
+    require(
+      policy.nodes.isEmpty || Self.isNumberList(policy.nodes), "linux.memoryPolicy.nodes",
+      "invalid memory policy node in \(SpecKeyPath.quoted(policy.nodes)): not a list such as 0-3,7")
     let takesNoNodes = policy.mode == "MPOL_DEFAULT" || policy.mode == "MPOL_LOCAL"
-    require(!takesNoNodes || policy.nodes.isEmpty, "linux.memoryPolicy.nodes", "\(policy.mode) takes no nodes")
+    require(
+      !takesNoNodes || policy.nodes.isEmpty, "linux.memoryPolicy.nodes",
+      "\(policy.mode) mode requires 0 nodes but got \(Self.count(ofNumberList: policy.nodes))")
     require(
       takesNoNodes || policy.mode == "MPOL_PREFERRED" || !policy.nodes.isEmpty, "linux.memoryPolicy.nodes",
       "\(policy.mode) needs at least one node")

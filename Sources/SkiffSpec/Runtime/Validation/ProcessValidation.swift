@@ -76,11 +76,9 @@ extension SpecValidator {
     requireKnown(scheduler.flags, among: RuntimeSpec.Scheduler.knownFlags, "\(keyPath()).flags") {
       "invalid scheduler flag: \($0)"
     }
-    if let nice = scheduler.nice, nice != 0 {
+    // The kernel takes it with every policy, and heeds it with some (sched(7)).
+    if let nice = scheduler.nice {
       require((-20...19).contains(nice), "\(keyPath()).nice", "invalid scheduler.nice: \(nice)")
-      require(
-        policy == "SCHED_OTHER" || policy == "SCHED_BATCH", "\(keyPath()).nice",
-        "scheduler.nice can only be specified for SCHED_OTHER or SCHED_BATCH policy")
     }
     if let priority = scheduler.priority, priority != 0 {
       require((1...99).contains(priority), "\(keyPath()).priority", "must be between 1 and 99")

@@ -34,8 +34,10 @@ extension SpecValidator {
     require(
       rule.minor.map { (-1...0xFFFFF).contains($0) } ?? true, "\(keyPath()).minor", "must be between 0 and 1048575")
     let access = rule.access ?? ""
+    // In a denial "a" is understood as all of them: what was meant to be closed must not stay open.
+    let letters = rule.allow ? "rwm" : "rwma"
     require(
-      access.utf8.allSatisfy { "rwm".utf8.contains($0) }, "\(keyPath()).access",
+      access.utf8.allSatisfy { letters.utf8.contains($0) }, "\(keyPath()).access",
       "invalid access \(SpecKeyPath.quoted(access)): must be made of r, w and m")
   }
 

@@ -31,6 +31,15 @@ struct SpecValidator {
     refuse(keyPath(), "\(SpecKeyPath.quoted(list)) is not a list such as 0-3,7")
   }
 
+  /// How many numbers such a list names; 0 for what is none.
+  static func count(ofNumberList list: String) -> Int {
+    guard isNumberList(list) else { return 0 }
+    return list.split(separator: ",").reduce(0) { count, part in
+      let ends = part.split(separator: "-").compactMap { Int($0) }
+      return count + (ends.last ?? 0) - (ends.first ?? 0) + 1
+    }
+  }
+
   /// A list of numbers and ranges as the kernel writes them: `0-3,7`.
   static func isNumberList(_ list: String) -> Bool {
     list.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).allSatisfy { part in
