@@ -114,7 +114,7 @@ struct ContainerCreation: ~Copyable {
   private mutating func make() throws(EngineError) {
     record.id = directory.id
     record.created = "\(Timestamp.now())"
-    record.request = request
+    record.request = try engine.withOwnersByID(request)
     record.imageID = image?.id ?? ""
     record.layers = image?.chainIDs.map(\.text) ?? []
     record.imageName = request.rootfs ?? request.image

@@ -34,6 +34,25 @@ enum JoinedNamespaces {
 }
 
 extension Engine {
+  /// The request with the containers whose namespaces it joins by their ids: names may change.
+  func withOwnersByID(_ request: RunRequest) throws(EngineError) -> RunRequest {
+    var request = request
+    if case .container(let name) = request.userNamespace {
+      request.userNamespace = .container(try containers.find(name))
+    }
+    if case .container(let name) = request.network { request.network = .container(try containers.find(name)) }
+    request.pidNamespace = try byID(request.pidNamespace)
+    request.ipcNamespace = try byID(request.ipcNamespace)
+    request.utsNamespace = try byID(request.utsNamespace)
+    request.cgroupNamespace = try byID(request.cgroupNamespace)
+    return request
+  }
+
+  private func byID(_ namespace: NamespaceRequest) throws(EngineError) -> NamespaceRequest {
+    guard case .container(let name) = namespace else { return namespace }
+    return .container(try containers.find(name))
+  }
+
   /// The specification with the handles of the namespaces to join, as they are now. Nil where it joins none.
   func specificationForStart(_ directory: borrowing ContainerDirectory, _ request: RunRequest) throws(EngineError)
     -> RuntimeSpec?

@@ -57,6 +57,8 @@ extension Integration {
         #expect(restarted.errors.contains("no such container: nobody"))
         // Once for all of them, and once more for the one that was named twice.
         #expect(restarted.milliseconds < 3900)
+        // Their programs have begun, not more.
+        try shell("sleep 0.5")
         for (name, process) in zip(names, processes) {
           #expect(try store.inspect(name).State.Pid.number != process)
           #expect(try store.exec(name, "wc -l < /count") == (name == "one" ? "3" : "2"), "it was not made anew")
@@ -104,6 +106,13 @@ extension Integration {
         #expect(try store.attempt("rename", "new", "new").errors.contains("its name already"))
         #expect(try store.attempt("rename", "new", "../x").code == 125)
         #expect(try store.attempt("rename", "new").code == 125)
+        // Who shares its network finds it by its new name, too.
+        try store.skiff("create", "--name", "guest", "--network", "container:new", Store.image, "true")
+        try store.skiff("rename", "new", "newer")
+        try store.skiff("start", "--attach", "guest")
+        #expect(try store.inspect("guest").HostConfig.NetworkMode.text == "container:\(id)")
+        try store.skiff("rm", "guest")
+        try store.skiff("rename", "newer", "new")
         // The name is free again.
         try store.skiff("run", "--rm", "--name", "old", "--network", "none", Store.image, "true")
         try store.skiff("rm", "--force", "new", "other")
