@@ -15,7 +15,9 @@ extension Engine {
 
   /// Runs the transfer program with these words behind its options for the store; it shares this program's streams.
   public func transfer(verb: String, _ words: [String]) throws(EngineError) {
+    let known = imageNames()
     try transfer([verb] + storeOptions + words, outputIsError: false)
+    tellNewImages(verb, known)
   }
 
   /// Runs the transfer program on open files that it gets by these numbers.
@@ -23,6 +25,25 @@ extension Engine {
     _ verb: String, _ words: [String], files: [(source: Descriptor, target: Int32)]
   ) throws(EngineError) {
     try transfer([verb] + storeOptions + words, outputIsError: false, files: files)
+  }
+
+  /// The images of the store with what each is called; nil where they cannot be told, which the transfer program will say better.
+  private func imageNames() -> [String: String]? {
+    do throws(EngineError) {
+      var names: [String: String] = [:]
+      for image in try images() {
+        names[image.id] = image.repository.map { "\($0):\(image.tag ?? "latest")" } ?? image.id
+      }
+      return names
+    } catch {
+      return nil
+    }
+  }
+
+  /// Tells of the images that came by what the transfer program did.
+  private func tellNewImages(_ act: String, _ known: [String: String]?) {
+    guard let known, let now = imageNames() else { return }
+    for (id, name) in now where known[id] == nil { announce("image", act, id, ["name": name]) }
   }
 
   private var storeOptions: [String] {

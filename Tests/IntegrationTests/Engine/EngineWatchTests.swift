@@ -162,14 +162,16 @@ extension Integration {
         let listener = try store.session("events", "--since", "1m", "--filter", "event=destroy")
         try listener.expect("container destroy")
         try listener.signal(15)
+        try store.skiff("save", "-o", harbour.path("image.tar"), Store.image)
         try store.skiff("tag", Store.image, "other:1")
         try store.skiff("rmi", "other:1")
         try store.skiff("volume", "rm", "hold")
 
         let told = try store.skiff("events", "--since", "1m", "--until", "0s", "--format", "{{.Type}} {{.Action}}")
           .lines
+        #expect(told.first == "image import")
         #expect(
-          told == [
+          Array(told.dropFirst()) == [
             "volume create", "container create", "container start", "container die", "container destroy", "image tag",
             "image untag", "volume destroy",
           ])
@@ -195,7 +197,7 @@ extension Integration {
         let size = try shell("stat -c %s \(harbour.path("run"))/events").output
         #expect((Int(size.trimmingCharacters(in: .whitespacesAndNewlines)) ?? .max) < 10_000)
         let told = try store.skiff(
-          "events", "--since", "1m", "--until", "0s", "--format", "{{.Actor.ID}}"
+          "events", "--since", "1m", "--until", "0s", "--filter", "type=volume", "--format", "{{.Actor.ID}}"
         ).lines
         #expect(told == ["first", "middle", "last"])
         // A line that a full disk cut short is passed over.
