@@ -59,12 +59,34 @@ extension Engine {
       }
       try transfer(
         "commit", words + ["--parent", record.imageID] + end, files: [(tree.descriptor, 3), (file.descriptor, 4)])
+    } else if case .directory(let path) = record.rootfs, !record.imageID.isEmpty {
+      try commitWholeTree(path, of: record, words + ["--parent", record.imageID] + end, file.descriptor)
     } else {
-      // A tree that does not keep apart what was changed: the image is of one layer.
+      // Without an image beneath, the whole root is the layer.
       let view = try ContainerTreeView(self, record.id)
       try transfer("commit", words + end, files: [(view.descriptor, 3), (file.descriptor, 4)])
       withExtendedLifetime(view) {}
     }
+  }
+
+  /// For drivers that keep whole trees: what was changed is found by comparing.
+  private func commitWholeTree(
+    _ path: String, of record: ContainerRecord, _ words: [String], _ configuration: Descriptor
+  ) throws(EngineError) {
+    var list: [UInt8] = []
+    for change in try difference(record.id) { list += Array("\(change.kind.rawValue) \(change.path)".utf8) + [0] }
+    let bytes = list
+    let changes = try naming("make", "the list of changes") { () throws(Errno) in
+      let file = try MemoryFile.make(name: "changes")
+      try file.descriptor.writeAll(bytes)
+      return file
+    }
+    let tree = try naming("open", path) { () throws(Errno) in
+      try Descriptor.workingDirectory.open(try KernelPath(path), [.readOnly, .directory, .noFollow])
+    }
+    try transfer(
+      "commit", ["--changes-fd", "5"] + words,
+      files: [(tree.descriptor, 3), (configuration, 4), (changes.descriptor, 5)])
   }
 
   /// The configuration of the container's image with what was asked of the container itself in it, as docker has it.

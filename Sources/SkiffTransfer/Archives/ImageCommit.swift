@@ -9,6 +9,9 @@ package struct ImageCommit: Sendable {
     package var treeNumber: Int32
     /// An open file with the configuration that the image is to have, but for layers and history.
     package var configNumber: Int32
+    /// An open file that says what of a whole tree was changed: a letter, a blank, a path from the root on, and a zero byte for each.
+    /// Without it the tree holds only what was changed.
+    package var changesNumber: Int32?
     /// The id of the image that the container was made of.
     package var parent: String?
     package var reference: ImageReference?
@@ -81,6 +84,7 @@ package struct ImageCommit: Sendable {
       }
       var rules = PackingRules()
       rules.tree = isWhole ? .whole : .overlayChanges
+      if !isWhole, let number = request.changesNumber { rules.tree = try chosen(number) }
       rules.owners = request.owners
       _ = try LayerPacker(root: directory.descriptor, rules: rules, sink: sink).pack()
       let (digest, size) = try sink.commit()
@@ -92,6 +96,26 @@ package struct ImageCommit: Sendable {
       }
       throw .local(what: "the container's files", reason: "\(error)")
     }
+  }
+
+  private static let changesLimitBytes = 1 << 30
+
+  private static func chosen(_ number: Int32) throws(LayerError) -> PackedTree {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let file = Descriptor(number)
+      try file.seek(to: 0)
+      bytes = try file.readToEnd(limitBytes: changesLimitBytes)
+    } catch {
+      throw .kernel(act: "read", entry: "the list of changes", error)
+    }
+    var paths: Set<[UInt8]> = []
+    var gone: Set<[UInt8]> = []
+    for line in bytes.split(separator: 0) where line.count > 3 {
+      let path = Array(line.dropFirst(3))
+      if line.first == UInt8(ascii: "D") { gone.insert(path) } else { paths.insert(path) }
+    }
+    return .changes(paths, gone: gone)
   }
 
   private static func configuration(_ request: Request) throws(TransferError) -> ImageConfiguration {

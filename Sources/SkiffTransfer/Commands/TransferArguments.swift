@@ -71,6 +71,7 @@ package struct TransferArguments: Sendable {
                                copy, commit: ids of a user namespace, of what is read or of what is written
       --tree-fd FD             commit: the open directory that holds what a container changed
       --config-fd FD           commit: the image's configuration, without its layers
+      --changes-fd FD          commit: what of a whole tree was changed, as diff tells it, with zero bytes for line ends
       --parent ID              commit: the image that the container was made of; without it, the tree is a whole one
 
     """
@@ -144,6 +145,7 @@ extension TransferArguments {
     var parent: String?
     var treeNumber: Int32?
     var configNumber: Int32?
+    var changesNumber: Int32?
   }
 
   /// Reads the words after the program's name.
@@ -307,6 +309,7 @@ extension TransferArguments {
     switch option.name {
     case "--tree-fd": details.treeNumber = try openFile(option, &reader)
     case "--config-fd": details.configNumber = try openFile(option, &reader)
+    case "--changes-fd": details.changesNumber = try openFile(option, &reader)
     case "--parent": details.parent = try reader.value(of: option)
     case "-a", "--author": details.author = try reader.value(of: option)
     default:
@@ -348,6 +351,7 @@ extension TransferArguments {
       }
       var request = ImageCommit.Request(treeNumber: tree, configNumber: config)
       request.parent = details.parent
+      request.changesNumber = details.changesNumber
       request.reference = try operands.first.map { (text) throws(Mistake) in try reference(text) }
       request.changes = details.changes
       request.message = details.message

@@ -15,6 +15,36 @@ package enum PackedTree: Sendable {
   case whole
   /// What a container changed, as overlayfs keeps it: devices 0:0 and opaque directories become whiteouts.
   case overlayChanges
+  /// These paths of a whole tree, and whiteouts for the names that are gone, by their directories.
+  case chosen(Set<[UInt8]>, gone: [[UInt8]: [[UInt8]]])
+
+  /// What was changed in a whole tree: paths that are there, and paths that are gone.
+  package static func changes(_ paths: Set<[UInt8]>, gone: Set<[UInt8]>) -> PackedTree {
+    var names: [[UInt8]: [[UInt8]]] = [:]
+    for path in gone.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      let cut = path.lastIndex(of: UInt8(ascii: "/"))
+      let directory = cut.map { Array(path[..<$0]) } ?? []
+      names[directory, default: []].append(Array(path[(cut.map { $0 + 1 } ?? 0)...]))
+    }
+    return .chosen(paths, gone: names)
+  }
+
+  /// Whether the tree is a layer that overlayfs keeps.
+  var isOverlayChanges: Bool {
+    if case .overlayChanges = self { return true }
+    return false
+  }
+
+  func holds(_ path: [UInt8]) -> Bool {
+    guard case .chosen(let paths, _) = self else { return true }
+    return paths.contains(path)
+  }
+
+  /// The names that are gone from a directory, in their order.
+  func gone(from directory: [UInt8]) -> [[UInt8]] {
+    guard case .chosen(_, let gone) = self else { return [] }
+    return gone[directory] ?? []
+  }
 }
 
 /// What of a tree is packed, and how it is shown.
@@ -121,10 +151,11 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
   private mutating func packEntry(
     _ name: KernelPath, _ path: [UInt8], _ parentPath: [UInt8]
   ) throws(LayerError) -> [KernelPath]? {
+    guard rules.tree.holds(path) else { return nil }
     guard let handle = try openHandle(path) else { return try packMountPoint(path) }
     let status = try asking("look at", path) { () throws(Errno) in try handle.descriptor.status() }
     if status.type == .directory { return try packDirectory(path) }
-    if rules.tree == .overlayChanges, status.isOverlayWhiteout {
+    if rules.tree.isOverlayChanges, status.isOverlayWhiteout {
       try packMarker(parentPath, Whiteout.prefix + name.bytes)
       return nil
     }
@@ -228,7 +259,8 @@ package struct LayerPacker<Sink: ByteSink & ~Copyable>: ~Copyable {
     let all = try asking("read the attributes of", path) { () throws(Errno) in try directory.attributes() }
     entry.attributes = try attributes(path) { () throws(Errno) in all }
     try write(entry)
-    guard rules.tree == .overlayChanges else { return }
+    for name in rules.tree.gone(from: path) { try packMarker(path, Whiteout.prefix + name) }
+    guard rules.tree.isOverlayChanges else { return }
     if all.contains(where: { $0.name.elementsEqual("trusted.overlay.redirect".utf8) }) {
       // The content is somewhere else in the layers below: an archive of changes cannot say so.
       throw .refused(entry: printableName(path), reason: .redirected)

@@ -257,7 +257,7 @@ extension Integration {
           #expect(image.Config.Env.texts.contains("SEA=calm") && image.Config.Env.texts.contains("TWO=b c"))
           #expect(image.Config.Labels.a.text == "b" && image.Config.WorkingDir.text == "/tmp")
           #expect(image.Config.Cmd.texts == ["cat", "/made"])
-          #expect(image.RootFS.Layers.list.count == (driver == "overlay" ? 2 : 1))
+          #expect(image.RootFS.Layers.list.count == 2)
           #expect(try store.skiff("run", "--rm", "--network", "none", "mine:\(name)").output == "x\n")
           #expect(
             try store.attempt("run", "--rm", "--network", "none", "mine:\(name)", "test", "-e", "/bin/vi").code == 1)
