@@ -6,7 +6,8 @@ says something about both programs. Peers that are not installed are left out.
 
   bench.py [runtime] [engine] [calls] [--runs N]
 
-runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as an engine writes it
+runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as an engine writes it; beside the latter `floor`,
+         a C program that does just that and nothing else: what the kernel takes
 engine   `run --rm` of an image, without a network and with the default one
 calls    how many system calls, processes and programs each of these takes
 """
@@ -167,11 +168,23 @@ class Bench:
                 name, lambda id: [program, "--root", root, "run", "--bundle", bundle, id], hides_unified)
 
         found = [contestant("skiff-runtime", os.path.join(PROGRAMS, "skiff-runtime"))]
+        floor = self.floor()
+        if floor and bundle.endswith("/engine"):
+            found.append(Contestant("floor", lambda id: [floor, bundle, id]))
         for name, hides in (("crun", True), ("runc", False)):
             program = shutil.which(name)
             if program:
                 found.append(contestant(f"{name} {version(program)}", program, hides))
         return found
+
+    def floor(self):
+        """The yardstick (floor.c), where a C compiler is."""
+        program = os.path.join(self.directory, "floor")
+        compiler = shutil.which("cc")
+        if compiler and not os.path.exists(program):
+            source = os.path.join(HERE, "floor.c")
+            subprocess.run([compiler, "-O2", "-static", "-o", program, source], check=True)
+        return program if os.path.exists(program) else None
 
     def engines(self, network):
         store = os.path.join(self.directory, "store")

@@ -1,4 +1,5 @@
 import SkiffKernel
+import SkiffRuntime
 
 /// What the machine and the caller are, as far as a container's make-up depends on it.
 public struct HostFacts: Equatable, Sendable {
@@ -30,7 +31,8 @@ extension HostFacts {
     }
     facts.capabilities = CapabilityNames.all.enumerated().filter { held.permitted.contains(number: $0.offset) }
       .map(\.element)
-    facts.mayRaiseLimits = held.effective.contains(number: CapabilityNames.systemResource)
+    facts.mayRaiseLimits =
+      CapabilityNames.number("CAP_SYS_RESOURCE").map { held.effective.contains(number: $0) } ?? false
     facts.hasAppArmor = exists("/sys/kernel/security/apparmor/profiles")
     facts.hasSELinux = exists("/sys/fs/selinux/enforce")
     facts.hostname = hostname()
@@ -71,19 +73,4 @@ extension HostFacts {
   private static func isDigit(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
   }
-}
-
-/// The capabilities of Linux in the order of their numbers (capabilities(7)).
-public enum CapabilityNames {
-  public static let all = [
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
-    "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-  ]
-
-  static let systemResource = 24
 }

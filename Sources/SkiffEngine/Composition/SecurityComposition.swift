@@ -1,3 +1,4 @@
+import SkiffRuntime
 import SkiffSpec
 
 // Rights: capabilities, the system call filter, what must not be gained later.

@@ -25,7 +25,7 @@ struct StorageLog {
 
   mutating func found(_ image: ResolvedImage, since began: ClockTime) {
     add(
-      began, "find the image \(image.name) in the store: \(image.chainIDs.count) layers, already unpacked",
+      began, "find the image \(image.name) in the store: \(image.chainIDs.count) layer(s), already unpacked",
       "openat(\"images/index.json\"), openat(\"images/blobs/sha256/\(image.id.suffix(64).prefix(12))…\")",
       "jq .manifests images/index.json")
   }

@@ -6,7 +6,8 @@ extension Integration {
   /// The runtime killed on its way, at many moments: `delete --force` must find and remove whatever is there, and nothing may run
   /// that is less isolated than was asked.
   @Suite struct Interruptions {
-    private static let moments = 40
+    /// Of each verb; a longer look is asked for by hand.
+    private static let moments = Int(ProcessInfo.processInfo.environment["SKIFF_TEST_MOMENTS"] ?? "") ?? 40
     /// The same delays in every run; a seed of another run can be tried by hand.
     private static let seed = UInt64(ProcessInfo.processInfo.environment["SKIFF_TEST_SEED"] ?? "") ?? 1
 
@@ -138,6 +139,41 @@ extension Integration {
           for id in ids where id != first { kill(Int32(id), SIGKILL) }
         }
         try expectNothing(bundle, 0)
+      }
+    }
+
+    @Test func `run, killed at any moment`() throws {
+      try inHarbour { harbour in
+        let bundle = try marked(harbour)
+        let words = ["run", "--detach", "--bundle", bundle.path, bundle.id]
+        let usual = try microseconds { try bundle.runtime(words).expecting(0) }
+        try bundle.delete(force: true)
+
+        for delay in delays(upTo: usual * 5 / 4, 5) {
+          try interrupt(bundle, words, after: delay)
+          try expectIsolation(bundle)
+          try expectNothing(bundle, delay)
+        }
+      }
+    }
+
+    @Test func `kill, killed at any moment`() throws {
+      try inHarbour { harbour in
+        let bundle = try marked(harbour)
+        try bundle.create()
+        try bundle.start()
+        let usual = try microseconds { try bundle.kill() }
+        try bundle.delete(force: true)
+
+        for delay in delays(upTo: usual * 5 / 4, 6) {
+          try bundle.create()
+          try bundle.start()
+          try interrupt(bundle, ["kill", "--all", bundle.id, "KILL"], after: delay)
+          try expectIsolation(bundle)
+          let status = try bundle.state().status.text
+          #expect(["running", "stopped"].contains(status), "\(status) after \(delay) µs")
+          try expectNothing(bundle, delay)
+        }
       }
     }
 

@@ -1,4 +1,5 @@
 import SkiffEngine
+import SkiffRuntime
 import SkiffSpec
 import Testing
 
