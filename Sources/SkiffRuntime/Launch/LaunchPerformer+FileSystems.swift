@@ -45,7 +45,14 @@ extension LaunchPerformer {
     } else {
       target = try directory(mount.target)
     }
-    let context = try FileSystemContext(type: try KernelPath(mount.type))
+    let context: FileSystemContext
+    do throws(Errno) {
+      context = try FileSystemContext(type: try KernelPath(mount.type))
+    } catch {
+      guard error == .notPermitted, let source = mount.substitute, case .tree(let host, _) = resources.sources[source]
+      else { throw error }
+      return try host.attach(onto: target.descriptor)
+    }
     if let source = mount.source, !source.isEmpty { try context.set("source", to: try KernelPath(source)) }
     for parameter in mount.parameters {
       let key = try KernelPath(parameter.key)

@@ -77,6 +77,10 @@ extension LaunchPlanner {
     // A read-only /dev gets its nodes first; `sealMount` closes it.
     if Self.cleaned(target) == "/dev" { fileSystem.attributes.subtract(.readOnly) }
     fileSystem.propagation = options.propagation
+    if type == "sysfs", isInsideUserNamespace, !plan.newNamespaces.contains(.network) {
+      // Only the owner of the network may make one: whoever shares the host's sees the host's, as under crun.
+      fileSystem.substitute = planSubstitute(of: "/sys", options, keyPath: keyPath)
+    }
     plan.steps.append(.mount(fileSystem))
   }
 
@@ -214,6 +218,16 @@ extension LaunchPlanner {
     }
     for link in cgroups.links { plan.steps.append(.link(path: "\(target)/\(link.name)", target: link.target)) }
     if cgroups.needsDirectory, options.set.contains(.readOnly) { plan.steps.append(.sealMount(target)) }
+  }
+
+  /// A tree of the host with all that is mounted in it, and the properties of `options` on every part.
+  private mutating func planSubstitute(of path: String, _ options: MountOptions, keyPath: String) -> Int {
+    var substitute = MountOptions()
+    substitute.setRecursively = options.set.subtracting(.accessTimeMask)
+    substitute.propagation = .slave
+    substitute.propagatesRecursively = true
+    plan.sources.append(BindSource(path: path, isRecursive: true, options: substitute, keyPath: keyPath))
+    return plan.sources.count - 1
   }
 
   /// A bind of our own making: private, with the properties of `options`.

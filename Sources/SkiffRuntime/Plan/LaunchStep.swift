@@ -102,6 +102,9 @@ package struct FileSystemMount: Equatable, Sendable {
   package var rootLabel: String?
   /// The new root directory has the mode of the one that it covers.
   package var takesModeOfPlace = false
+  /// The place of a prepared tree in the plan's list that is shown where the kernel does not let this process make the file
+  /// system; nil has that be an error.
+  package var substitute: Int?
 
   package init(type: String, target: String) {
     self.type = type
