@@ -38,6 +38,8 @@ extension LaunchPerformer {
     // A directory that is made here has no mode of its own to keep.
     let takesMode = mount.takesModeOfPlace && mount.exists(in: root)
     let target: FileDescriptor
+    // What is made to mount on has no mode that anybody chose.
+    let takesMode = mount.takesModeOfPlace && (try? open(mount.target)) != nil
     if mount.refusesLinks {
       target = try plainDirectory(mount.target)
     } else if mount.keepsTargetLink {

@@ -5,6 +5,44 @@ import Testing
 extension Integration {
   /// What the container finds mounted, and what its mounts mean for the host.
   @Suite struct Mounts {
+    @Test func `a tmpfs has the mode of the directory that it covers, and is everybody's where there was none`() throws
+    {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try shell("mkdir -m 0712 \(bundle.rootfs)/there")
+        for place in ["/there", "/made/for/it"] {
+          try bundle.configuration.append(
+            #"{"destination":"\#(place)","type":"tmpfs","source":"tmpfs","options":["nosuid"]}"#, to: "mounts")
+        }
+
+        let told = try bundle.perform("stat /there", "stat /made/for/it", "stat /made/for")
+
+        #expect(told.map(\.mode.number) == [0o712, 0o1777, 0o755])
+      }
+    }
+
+    @Test func `a user namespace on the host's network sees the host's sysfs, and changes nothing in it`() throws {
+      guard Programs.isOurRuntime else { return }
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.enterUserNamespace()
+        let namespaces =
+          (bundle.configuration.members["linux"] as? [String: Any])?["namespaces"] as? [[String: Any]] ?? []
+        let list = try JSONSerialization.data(withJSONObject: namespaces.filter { $0["type"] as? String != "network" })
+        try bundle.configuration.merge(#"{"linux":{"namespaces":\#(String(decoding: list, as: UTF8.self))}}"#)
+
+        let seen = try bundle.see()
+
+        #expect(seen.links.texts.count > 0)
+        let mounts = seen.mounts.list.filter { ($0.target.text + "/").hasPrefix("/sys/") }
+        #expect(mounts.first?.type.text == "sysfs")
+        for mount in mounts {
+          #expect(Set(["ro", "nosuid", "nodev", "noexec"]).isSubset(of: mount.options.texts), "\(mount)")
+          #expect(!mount.propagation.texts.contains { $0.hasPrefix("shared") }, "\(mount)")
+        }
+      }
+    }
+
     @Test func `nothing is mounted but what was asked for`() throws {
       try inHarbour { harbour in
         let seen = try Bundle(harbour).see()
