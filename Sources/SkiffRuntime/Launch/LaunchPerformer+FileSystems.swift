@@ -35,11 +35,9 @@ extension LaunchPerformer {
   // MARK: Mounts
 
   mutating func makeFileSystem(_ mount: FileSystemMount) throws(Errno) {
-    // A directory that is made here has no mode of its own to keep.
+    // A directory that is made here to mount on has no mode that anybody chose.
     let takesMode = mount.takesModeOfPlace && mount.exists(in: root)
     let target: FileDescriptor
-    // What is made to mount on has no mode that anybody chose.
-    let takesMode = mount.takesModeOfPlace && (try? open(mount.target)) != nil
     if mount.refusesLinks {
       target = try plainDirectory(mount.target)
     } else if mount.keepsTargetLink {

@@ -272,16 +272,16 @@ extension Integration {
 
     @Test func `a denial of all access by one letter is a denial of all`() throws {
       try inHarbour { harbour in
-        let tun = #""type":"c","major":10,"minor":200"#
-        let allowed = #"{"allow":false,"access":"rwm"},{"allow":true,\#(tun),"access":"rw"}"#
+        let control = #""type":"c","major":10,"minor":237"#
+        let allowed = #"{"allow":false,"access":"rwm"},{"allow":true,\#(control),"access":"rw"}"#
         let bundle = try Bundle(
           harbour,
-          #"{"linux":{"resources":{"devices":[\#(allowed)]},"devices":[{"path":"/dev/tun",\#(tun)}]}}"#)
+          #"{"linux":{"resources":{"devices":[\#(allowed)]},"devices":[{"path":"/dev/loop-control",\#(control)}]}}"#)
 
-        #expect(try bundle.perform("read /dev/tun")[0].errno.number != 1)
+        #expect(try bundle.perform("read /dev/loop-control")[0].errno.number != 1)
         try bundle.configuration.append(
-          #"{"allow":false,\#(tun),"access":"a"}"#, to: "linux", "resources", "devices")
-        #expect(try bundle.perform("read /dev/tun")[0].errno.number == 1)
+          #"{"allow":false,\#(control),"access":"a"}"#, to: "linux", "resources", "devices")
+        #expect(try bundle.perform("read /dev/loop-control")[0].errno.number == 1)
 
         try bundle.configuration.merge(#"{"linux":{"resources":{"devices":[{"allow":true,"access":"a"}]}}}"#)
         if Programs.isOurRuntime { #expect(try bundle.run(["/bin/probe", "see"]).errors.contains("invalid access")) }
