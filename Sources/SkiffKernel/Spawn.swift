@@ -59,6 +59,9 @@ package func spawn(_ program: Descriptor, _ request: SpawnRequest) throws(Errno)
     highestTarget: highestTarget, startsSession: request.startsSession)
   let files = request.files.map { (source: $0.source.number, target: $0.target, moved: Int32(-1)) }
   let pidfdFlag: UInt64 = 0x1000
+  // The child starts on its parent's processor and is moved only when it executes a program: until then the parent stands still,
+  // so that the two run side by side afterwards.
+  let standStillFlag: UInt64 = 0x4000
   let clearSignalHandlers: UInt64 = 0x1_0000_0000
   let childSignal: UInt64 = 17
   var handle: Int32 = -1
@@ -69,7 +72,7 @@ package func spawn(_ program: Descriptor, _ request: SpawnRequest) throws(Errno)
       let entries = unsafe table.bindMemory(to: SpawnLayout.File.self)
       return unsafe withUnsafeMutablePointer(to: &handle) { handle in
         var clone: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (
-          pidfdFlag | clearSignalHandlers, UInt64(UInt(bitPattern: handle)), 0, 0, childSignal, 0, 0, 0
+          pidfdFlag | standStillFlag | clearSignalHandlers, UInt64(UInt(bitPattern: handle)), 0, 0, childSignal, 0, 0, 0
         )
         let answer = unsafe withUnsafeBytes(of: &clone) {
           rawSystemCall(__NR_clone3, UInt(bitPattern: $0.baseAddress), UInt($0.count))
