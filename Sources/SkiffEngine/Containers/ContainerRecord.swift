@@ -130,6 +130,19 @@ extension ContainerRecord: FieldRecord {
   }
 }
 
+extension ContainerRecord {
+  /// The layers that the container stands on, the lowest first; one that is no digest is not left out but refused.
+  package func chainIDs() throws(EngineError) -> [Digest] {
+    try layers.map { text throws(EngineError) in
+      do throws(FormatError) {
+        return try Digest(text)
+      } catch {
+        throw .damaged(thing: "the record of container \(name)", reason: "layer \(text): \(error.message)")
+      }
+    }
+  }
+}
+
 extension RunRequest: RecordValue {}
 
 /// What exit.json holds: how a run of a container ended.

@@ -75,8 +75,9 @@ extension Engine {
     _ look: (Descriptor) throws(EngineError) -> [FileChange]
   ) throws(EngineError) -> [FileChange] {
     let description: RootfsDescription
+    // Without one of its layers the image would be another one, and everything in that layer would look changed.
+    let chain = try record.chainIDs()
     do throws(ImageStoreError) {
-      let chain = record.layers.compactMap { try? Digest($0) }
       description = try ContainerTree(layers: try openLayersForComparison(), containerDirectory: directory.path)
         .prepare(chainIDs: chain)
     } catch {

@@ -38,10 +38,11 @@ extension Engine {
   private func imageBytes(_ record: ContainerRecord) throws(EngineError) -> Int64 {
     guard !record.layers.isEmpty else { return 0 }
     let layers = try openLayers()
+    let chain = try record.chainIDs()
     do throws(ImageStoreError) {
       var total: Int64 = 0
-      for text in record.layers {
-        guard let chainID = try? Digest(text), let layer = try layers.record(chainID) else { continue }
+      for chainID in chain {
+        guard let layer = try layers.record(chainID) else { throw .missingLayer(chainID) }
         total &+= layer.contentBytes
       }
       return total

@@ -77,7 +77,15 @@ extension ImageStore {
     guard let config = json["config"].flatMap({ Self.digest($0) }) else { return [] }
     marks.blobs.insert(config)
     let diffIDs = try parsing(config, try readBlob(config))["rootfs"]?["diff_ids"]?.array ?? []
-    marks.chains.formUnion(LayerChain.chainIDs(of: diffIDs.compactMap { $0.string.flatMap { try? Digest($0) } }))
+    marks.chains.formUnion(
+      LayerChain.chainIDs(
+        of: try diffIDs.map { value throws(ImageStoreError) in
+          // Left out, it would make the layers above it look like those of another image.
+          guard let text = value.string, let diffID = try? Digest(text) else {
+            throw .damagedBlob(config, why: "the layer \(value) is no digest")
+          }
+          return diffID
+        }))
     return []
   }
 
