@@ -29,16 +29,13 @@ final class ContainerTreeView {
     users = linux.uidMappings
     groups = linux.gidMappings
     isReadOnly = record.request.isReadOnly
-    if let root = try Self.livingRoot(engine, id) {
-      self.root = root
-      mounts = []
-      isAlive = true
-      taken = nil
-      return
+    var living = try Self.livingRoot(engine, id)
+    if living == nil {
+      try engine.take(directory)
+      // Started while we waited?
+      living = try Self.livingRoot(engine, id)
     }
-    try engine.take(directory)
-    // Started while we waited?
-    if let root = try Self.livingRoot(engine, id) {
+    if let root = living.take() {
       self.root = root
       mounts = []
       isAlive = true

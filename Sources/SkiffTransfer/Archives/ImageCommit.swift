@@ -27,17 +27,15 @@ package struct ImageCommit: Sendable {
     }
   }
 
-  private let installation: LayerInstallation
-  private let board: ProgressBoard
+  private let assembly: ImageAssembly
 
-  package init(installation: LayerInstallation, board: ProgressBoard) {
-    self.installation = installation
-    self.board = board
+  package init(_ assembly: ImageAssembly) {
+    self.assembly = assembly
   }
 
   /// Makes the image and gives its id.
   package func run(_ request: Request) async throws(TransferError) -> Digest {
-    let images = installation.images
+    let images = assembly.installation.images
     let hold = try stored("the store") { () throws(ImageStoreError) in try images.hold() }
     let parent = try request.parent.map { (id) throws(TransferError) in
       try stored("the container's image") { () throws(ImageStoreError) in try images.resolve(id) }
@@ -48,27 +46,10 @@ package struct ImageCommit: Sendable {
     var configuration = try Self.configuration(request)
     configuration.rootFileSystem.diffIDs = (parent?.configuration.rootFileSystem.diffIDs ?? []) + [layer.digest]
     configuration.history = (parent?.configuration.history ?? []) + [Self.entry(request)]
-    let bytes = configuration.serialized()
-    let config = try stored("the image's configuration") { () throws(ImageStoreError) in
-      ContentDescriptor(
-        mediaType: MediaType.imageConfiguration, digest: try images.writeBlob(bytes), size: Int64(bytes.count))
-    }
-    let manifest = ImageManifest(config: config, layers: (parent?.manifest.layers ?? []).map(Self.plain) + [layer])
-    let plans = try LayerPlan.plans(manifest: manifest, configuration: configuration, what: "the image")
-    try await LayerPipeline(installation: installation, board: board).run(plans) { _, _ in }
-    try stored("the image") { () throws(ImageStoreError) in
-      let manifestBytes = manifest.json.serialized()
-      let target = ContentDescriptor(
-        mediaType: MediaType.imageManifest, digest: try images.writeBlob(manifestBytes),
-        size: Int64(manifestBytes.count))
-      if let reference = request.reference {
-        try images.tag(target, as: reference.withDefaultTag)
-      } else {
-        try images.keep(target)
-      }
-    }
+    let layers = (parent?.manifest.layers ?? []).map(Self.plain) + [layer]
+    let id = try await assembly.finish(configuration, layers: layers, as: request.reference, what: "the image")
     _ = consume hold
-    return config.digest
+    return id
   }
 
   private static func pack(

@@ -20,44 +20,25 @@ package struct ImageImport: Sendable {
     }
   }
 
-  private let installation: LayerInstallation
-  private let board: ProgressBoard
+  private let assembly: ImageAssembly
 
-  package init(installation: LayerInstallation, board: ProgressBoard) {
-    self.installation = installation
-    self.board = board
+  package init(_ assembly: ImageAssembly) {
+    self.assembly = assembly
   }
 
   /// Imports and gives the image's id.
   package func run(_ request: Request) async throws(TransferError) -> Digest {
-    let images = installation.images
+    let images = assembly.installation.images
     let hold = try stored("the store") { () throws(ImageStoreError) in try images.hold() }
     let layer = try await blocking { (stop) throws(TransferError) in
       try ImportedLayer.make(request.source, into: images, stop: stop)
     }
     var configuration = ImageConfiguration(request)
     configuration.rootFileSystem.diffIDs = [layer.diffID]
-    let bytes = configuration.serialized()
-    let config = try stored("the image's configuration") { () throws(ImageStoreError) in
-      let digest = try images.writeBlob(bytes)
-      return ContentDescriptor(mediaType: MediaType.imageConfiguration, digest: digest, size: Int64(bytes.count))
-    }
-    let manifest = ImageManifest(config: config, layers: [layer.descriptor])
-    let plans = try LayerPlan.plans(manifest: manifest, configuration: configuration, what: request.source)
-    try await LayerPipeline(installation: installation, board: board).run(plans) { _, _ in }
-    try stored("the image") { () throws(ImageStoreError) in
-      let manifestBytes = manifest.json.serialized()
-      let target = ContentDescriptor(
-        mediaType: MediaType.imageManifest, digest: try images.writeBlob(manifestBytes),
-        size: Int64(manifestBytes.count))
-      if let reference = request.reference {
-        try images.tag(target, as: reference.withDefaultTag)
-      } else {
-        try images.keep(target)
-      }
-    }
+    let id = try await assembly.finish(
+      configuration, layers: [layer.descriptor], as: request.reference, what: request.source)
     _ = consume hold
-    return config.digest
+    return id
   }
 }
 

@@ -120,7 +120,7 @@ package struct TransferProgram: Sendable {
       request.message = message
       let order = request
       let id = try await filling(try store(arguments)) { (store) async throws(TransferError) in
-        try await ImageImport(installation: store, board: board).run(order)
+        try await ImageImport(ImageAssembly(installation: store, board: board)).run(order)
       }
       return [id.text]
     case .copy(let order):
@@ -130,7 +130,7 @@ package struct TransferProgram: Sendable {
       request.created = creationTime()
       let order = request
       let id = try await filling(try store(arguments)) { (store) async throws(TransferError) in
-        try await ImageCommit(installation: store, board: board).run(order)
+        try await ImageCommit(ImageAssembly(installation: store, board: board)).run(order)
       }
       return [id.text]
     }

@@ -2,23 +2,38 @@ import SkiffCommandLine
 import SkiffEngine
 import SkiffSpec
 
+/// What `pause` and `unpause` take: containers, one after the other.
+private struct PausedContainers: OptionGroup {
+  var names: [String] = []
+
+  static func declare(_ form: inout CommandForm<Self>) {
+    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.names.append($1) }
+  }
+
+  func each(_ act: (Engine, String) throws(EngineError) -> Void) throws {
+    let engine = try GlobalOptions.current.engine()
+    try Each.of(names) { name throws(EngineError) in
+      try act(engine, name)
+      Console.print(name)
+    }
+  }
+}
+
 /// skiff pause
 struct Pause: Command {
   static let name = "pause"
   static let abstract = "Let all processes of containers stand still."
 
-  var containers: [String] = []
+  private var containers = PausedContainers()
+
+  init() {}
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+    form.group(nil, PausedContainers.self) { values, lend in lend(&values.containers) }
   }
 
   func run() throws {
-    let engine = try GlobalOptions.current.engine()
-    try Each.of(containers) { name throws(EngineError) in
-      try engine.pause(name)
-      Console.print(name)
-    }
+    try containers.each { engine, name throws(EngineError) in try engine.pause(name) }
   }
 }
 
@@ -27,18 +42,16 @@ struct Unpause: Command {
   static let name = "unpause"
   static let abstract = "Let paused containers go on."
 
-  var containers: [String] = []
+  private var containers = PausedContainers()
+
+  init() {}
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
+    form.group(nil, PausedContainers.self) { values, lend in lend(&values.containers) }
   }
 
   func run() throws {
-    let engine = try GlobalOptions.current.engine()
-    try Each.of(containers) { name throws(EngineError) in
-      try engine.unpause(name)
-      Console.print(name)
-    }
+    try containers.each { engine, name throws(EngineError) in try engine.unpause(name) }
   }
 }
 
