@@ -26,7 +26,8 @@ enum Skiff {
           "Images",
           [CommandEntry(Pull.self), CommandEntry(ListImages.self), CommandEntry(RemoveImages.self)] + ofImages)
         + CommandEntry.group("By kind", nouns)
-        + CommandEntry.group("Engine", [CommandEntry(Version.self), CommandEntry(Info.self)]))
+        + CommandEntry.group(
+          "Engine", [CommandEntry(Version.self), CommandEntry(Info.self), CommandEntry(Examine.self)]))
   }
 
   private static var ofContainers: [CommandEntry] {
@@ -69,7 +70,7 @@ enum Skiff {
         noun: "system", abstract: "Everything about the engine itself.",
         [
           CommandEntry(SystemDiskUsage.self), CommandEntry(PruneSystem.self), CommandEntry(Events.self),
-          CommandEntry(Info.self),
+          CommandEntry(Info.self), CommandEntry(Examine.self),
         ]),
       CommandEntry(
         noun: "network", abstract: "Everything about networks.",

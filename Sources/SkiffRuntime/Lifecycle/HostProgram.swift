@@ -1,12 +1,12 @@
-internal import SkiffKernel
+package import SkiffKernel
 
 /// A program of the host that a verb needs: ps(1), criu(8).
-enum HostProgram {
+package enum HostProgram {
   /// Where a program without a path is looked for when the caller has no PATH.
   private static let usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
   /// Opens the first program of that name on the caller's PATH; nil where there is none. A name with a slash is a path.
-  static func find(_ name: String) -> FileDescriptor? {
+  package static func find(_ name: String) -> FileDescriptor? {
     let candidates: [String]
     if name.contains("/") {
       candidates = [name]
@@ -24,7 +24,7 @@ enum HostProgram {
   }
 
   /// Runs the program to its end; what it said on both streams is given as one text.
-  static func run(
+  package static func run(
     _ program: Descriptor, _ arguments: [String], limitBytes: Int
   ) throws(Errno) -> (status: ExitStatus, words: [UInt8]) {
     // A file, not a pipe: nobody has to read while the program writes.

@@ -1,10 +1,10 @@
-internal import SkiffKernel
-internal import SkiffSpec
+package import SkiffKernel
+package import SkiffSpec
 
 /// Shows a tree's files under other ids, without touching them (mount_setattr(2), MOUNT_ATTR_IDMAP).
-enum IDMappedMounts {
+package enum IDMappedMounts {
   /// Maps the mount: the files' ids are the mappings' container ids, and appear as their host ids.
-  static func apply(
+  package static func apply(
     uids: [RuntimeSpec.IDMapping], gids: [RuntimeSpec.IDMapping], to tree: Descriptor, recursive: Bool
   ) throws(Errno) {
     let namespace = try makeUserNamespace(uids: uids, gids: gids)
