@@ -1,4 +1,5 @@
 import SkiffKernel
+import SkiffRuntime
 import SkiffSpec
 
 extension Engine {
@@ -22,7 +23,7 @@ extension Engine {
     document["HostsPath"] = .string("\(directory.path)/hosts")
     document["LogPath"] = .string(record.request.logDriver == .none ? "" : "\(directory.path)/container.log")
     document["Name"] = .string("/" + record.name)
-    document["RestartCount"] = 0
+    document["RestartCount"] = .integer(try directory.restartRecord()?.count ?? 0)
     document["Driver"] = .string(Self.driverName(record.rootfs))
     document["Platform"] = "linux"
     document["GraphDriver"] = ["Name": .string(Self.driverName(record.rootfs)), "Data": record.rootfs.document]
@@ -51,11 +52,12 @@ extension Engine {
     document["Status"] = .string(state.status.word)
     document["Running"] = .bool(state.status.isAlive)
     document["Paused"] = .bool(state.status == .paused)
-    document["Restarting"] = false
+    if case .restarting = state.status { document["Restarting"] = true } else { document["Restarting"] = false }
     document["OOMKilled"] = .bool(state.exit?.oomKilled ?? false)
     document["Dead"] = .bool(state.status == .dead)
     document["Pid"] = JSONValue(state.processID ?? 0)
-    document["ExitCode"] = JSONValue(state.exit?.exitCode ?? (state.status == .dead ? 255 : 0))
+    document["ExitCode"] = JSONValue(
+      state.restart?.exitCode ?? state.exit?.exitCode ?? (state.status == .dead ? 255 : 0))
     document["Error"] = .string(state.exit?.error ?? "")
     document["StartedAt"] = .string(state.startedAt ?? Timestamp.never.text)
     document["FinishedAt"] = .string(state.exit?.finishedAt ?? Timestamp.never.text)
@@ -143,7 +145,9 @@ extension Engine {
     document["LogConfig"] = ["Type": .string(request.logDriver.rawValue), "Config": [:]]
     document["NetworkMode"] = .string(request.network.text)
     document["PortBindings"] = [:]
-    document["RestartPolicy"] = ["Name": "no", "MaximumRetryCount": 0]
+    document["RestartPolicy"] = [
+      "Name": .string(request.restart.name.rawValue), "MaximumRetryCount": .integer(request.restart.maximumRetryCount),
+    ]
     document["AutoRemove"] = .bool(request.removesItself)
     document["CapAdd"] = JSONValue(request.addedCapabilities)
     document["CapDrop"] = JSONValue(request.droppedCapabilities)

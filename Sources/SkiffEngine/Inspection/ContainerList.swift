@@ -161,7 +161,8 @@ extension Engine {
       id: id, name: record.name, image: record.imageName, imageID: record.imageID, command: record.command,
       created: Timestamp(recordedAs: record.created) ?? Timestamp(seconds: 0), status: state.status,
       started: state.startedAt.flatMap(Timestamp.init(recordedAs:)),
-      finished: state.exit.flatMap { Timestamp(recordedAs: $0.finishedAt) }, labels: record.labels,
+      finished: (state.restart?.finishedAt ?? state.exit?.finishedAt).flatMap(Timestamp.init(recordedAs:)),
+      labels: record.labels,
       network: record.request.network.text,
       mounts: record.mounts.map { $0.volume ?? $0.hostPath ?? $0.request.destination })
   }
@@ -176,8 +177,10 @@ extension Engine {
       let intended = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
       state.startedAt = state.exit.flatMap { $0.startedAt.isEmpty ? nil : $0.startedAt } ?? intended
     }
+    if living == nil, let restart = try directory.restartRecord(), restart.isDue { state.restart = restart }
     state.status = ContainerStatus.compute(
-      isAlive: living != nil, isPaused: living?.isPaused ?? false, exitCode: state.exit?.exitCode,
+      isAlive: living != nil, isPaused: living?.isPaused ?? false, restartCode: state.restart?.exitCode,
+      exitCode: state.exit?.exitCode,
       wasStarted: state.startedAt != nil)
     return state
   }
@@ -188,5 +191,7 @@ struct ContainerState {
   var status = ContainerStatus.created
   var processID: Int32?
   var exit: ExitRecord?
+  /// The restart that is due.
+  var restart: RestartRecord?
   var startedAt: String?
 }

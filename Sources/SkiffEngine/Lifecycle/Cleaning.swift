@@ -24,11 +24,16 @@ extension Engine {
 
   /// What the monitor becomes after a container that nobody waits for.
   func cleaningCommand(_ id: String) -> [String] {
+    command(["container", "cleanup", id])
+  }
+
+  /// The command line by which this program does something in the same store.
+  func command(_ words: [String]) -> [String] {
     var command = [
       configuration.ownProgram, "--root", configuration.root, "--run-root", configuration.runRoot,
     ]
     if let driver = configuration.storageDriver { command += ["--storage-driver", driver] }
-    return command + ["container", "cleanup", id]
+    return command + words
   }
 
   /// Cleans up after a container that has ended: its place in the network, and itself where that was asked.

@@ -103,9 +103,9 @@ extension Engine {
     }
     while true {
       // Asked before the last look: what was written before the end is read after it.
-      let isRunning = try runningProcess(directory.id) != nil
-      let exit = isRunning ? nil : try directory.exitRecord()
-      let hasEnded = !isRunning && (exit != nil || !containers.has(directory.id))
+      let isUp = try isUp(directory)
+      let exit = isUp ? nil : try directory.exitRecord()
+      let hasEnded = !isUp && (exit != nil || !containers.has(directory.id))
       try drain(&reader, record, options, take)
       if hasEnded { return }
       if let until = options.until, Timestamp.now() > until { return }

@@ -13,6 +13,8 @@ struct MonitorOrder {
   var keepsStdinOpen: Bool
   /// What the monitor becomes after the end when its first client is not there to hear of it; empty for nothing.
   var exitCommand: [String]
+  /// What the monitor becomes to have the container started again; empty where its policy is not to.
+  var restartCommand: [String] = []
   var explains: Bool
   var keepsExit: Bool
   var runRoot: String
@@ -33,7 +35,9 @@ struct MonitorOrder {
       "keepExit": .bool(keepsExit),
       "events": ["runRoot": .string(runRoot), "attributes": JSONValue(eventAttributes)],
     ]
-    return document.serialized()
+    guard !restartCommand.isEmpty, var members = document.object else { return document.serialized() }
+    members["restartCommand"] = JSONValue(restartCommand)
+    return JSONValue.object(members).serialized()
   }
 }
 

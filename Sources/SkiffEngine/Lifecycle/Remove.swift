@@ -11,6 +11,13 @@ extension Engine {
       let name = recordIfReadable(directory)?.name ?? ContainerIdentity.short(id)
       guard force else { throw .containerRunning(name: name, act: "remove") }
       try kill(id, signal: "KILL")
+    } else if try directory.restartRecord()?.isDue == true {
+      let record = recordIfReadable(directory)
+      guard force else {
+        throw .refused(
+          "cannot remove container \(record?.name ?? ContainerIdentity.short(id)): it is restarting (stop it first)")
+      }
+      if let record { try directory.noteStop(record) }
     }
     do throws(EngineError) {
       try take(directory)
@@ -19,8 +26,10 @@ extension Engine {
       if case .noSuchContainer = error, force { return }
       throw error
     }
-    if try runningProcess(id) != nil, !force {
-      throw .containerRunning(name: recordIfReadable(directory)?.name ?? id, act: "remove")
+    while let process = try openProcess(id) {
+      guard force else { throw .containerRunning(name: recordIfReadable(directory)?.name ?? id, act: "remove") }
+      // Its policy had started it again in between.
+      try end(process.descriptor, directory)
     }
     // Should this process not come to the end of it, the next one will.
     let lifeline = try lifelines.hold(id)

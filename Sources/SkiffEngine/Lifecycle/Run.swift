@@ -102,6 +102,7 @@ extension Engine {
     try take(directory)
     let record = try directory.record()
     let lifeline = try lifelines.hold(id)
+    if try runningProcess(id) == nil { try directory.forgetRestarts() }
     var start = StartOptions()
     start.attaches = attaches
     start.explains = options.explains
@@ -153,11 +154,13 @@ extension Engine {
       let directory = try containers.open(id: record.id)
       try take(directory)
       let code = try code(outcome, directory, record)
+      // One that is started again by its policy is in its monitor's hands.
+      if case .exited(_, isRestarting: true) = outcome { return code }
       if try runningProcess(record.id) == nil { try finish(directory, record) }
       return code
     } catch {
       // Somebody else has removed it since.
-      guard case .noSuchContainer = error, case .exited(let code) = outcome else { throw error }
+      guard case .noSuchContainer = error, case .exited(let code, _) = outcome else { throw error }
       return code
     }
   }
@@ -167,7 +170,7 @@ extension Engine {
     _ options: ForegroundOptions
   ) throws(EngineError) -> Int32? {
     switch try carry(record, connection, sendsInput: sendsInput, options) {
-    case .exited(let code): return code
+    case .exited(let code, _): return code
     case .detached: return nil
     case .lost: return try code(.lost, try containers.open(id: record.id), record)
     }
@@ -202,7 +205,7 @@ extension Engine {
   private func code(
     _ outcome: AttachClient.Outcome, _ directory: borrowing ContainerDirectory, _ record: ContainerRecord
   ) throws(EngineError) -> Int32 {
-    if case .exited(let code) = outcome { return code }
+    if case .exited(let code, _) = outcome { return code }
     if let exit = try directory.exitRecord() { return exit.exitCode }
     let lost = "lost the monitor of container \(record.name)"
     guard try runningProcess(record.id) == nil else {

@@ -132,7 +132,7 @@ private struct ContainerLaunch: ~Copyable {
   ) throws(EngineError) {
     _ = try StateDirectory.open(engine.configuration.attachDirectory)
     let needsCleaning = record.request.removesItself || record.request.network == .bridge
-    let order = MonitorOrder(
+    var order = MonitorOrder(
       id: directory.id, runtimeRoot: engine.configuration.runtimeRoot, rootfs: record.rootfs,
       logDriver: record.request.logDriver, logPath: "\(directory.path)/container.log",
       exitFile: "\(directory.path)/exit.json",
@@ -141,6 +141,7 @@ private struct ContainerLaunch: ~Copyable {
       exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains,
       keepsExit: !record.request.removesItself,
       runRoot: engine.configuration.runRoot, eventAttributes: record.eventAttributes)
+    if record.request.restart.name != .no { order.restartCommand = engine.restartCommand }
     try directory.write(ContainerDirectory.File.monitor, order.serialized())
   }
 

@@ -21,16 +21,27 @@ extension Engine {
     let directory = try containers.open(id: id)
     let record = try directory.record()
     let number = try Self.signalNumber(signal, option: "--signal")
-    guard let process = try openProcess(id) else { throw .containerNotRunning(name: record.name, act: "kill") }
+    // As docker has it: who is told to end by hand is not started again, who is told something else is.
+    let isEnd = number == Signal.kill || number == Signal.number(named: record.stopSignal)
+    let wasRestarting = isEnd ? try callOffRestart(directory, record) : false
+    guard let process = try openProcess(id) else {
+      if wasRestarting { return }
+      throw .containerNotRunning(name: record.name, act: "kill")
+    }
     announce("kill", record, ["signal": "\(number)"])
     if number == Signal.kill {
-      // Without a PID namespace of its own, the first process would not take the others with it.
-      try signalAll(id, number)
-      _ = try Self.wait(for: process.descriptor, milliseconds: nil)
-      try waitForRecord(directory)
+      try end(process.descriptor, directory)
     } else {
       try send(number, to: process.descriptor, record)
     }
+  }
+
+  /// Kills a container's processes and waits until its end is written down.
+  func end(_ process: Descriptor, _ directory: borrowing ContainerDirectory) throws(EngineError) {
+    // Without a PID namespace of its own, the first process would not take the others with it.
+    try signalAll(directory.id, Signal.kill)
+    _ = try Self.wait(for: process, milliseconds: nil)
+    try waitForRecord(directory)
   }
 
   func send(_ signal: Int32, to process: Descriptor, _ record: ContainerRecord) throws(EngineError) {

@@ -37,6 +37,7 @@ extension Engine {
       names, order,
       then: { stopping throws(EngineError) in
         let id = stopping.directory.id
+        try stopping.directory.forgetRestarts()
         try forgetRun(id)
         if stopping.record.request.network == .bridge { try unplug(id) }
         let lifeline = try lifelines.hold(id)
@@ -124,7 +125,9 @@ final class StoppingContainer {
   let directory: ContainerDirectory
   let record: ContainerRecord
   private(set) var outcome = StopOutcome.wasNotRunning
-  private let process: FileDescriptor?
+  private var process: FileDescriptor?
+  /// Whether it was about to be started again.
+  private var wasRestarting = false
   /// By the monotonic clock, in milliseconds; nil waits for ever.
   private var deadline: Int64?
 
@@ -132,9 +135,16 @@ final class StoppingContainer {
     let directory = try engine.containers.open(id: id)
     if order.takesContainer { try engine.take(directory) }
     self.place = place
-    self.record = try directory.record()
+    let record = try directory.record()
+    self.record = record
+    if order.takesContainer {
+      try directory.noteStop(record)
+    } else {
+      wasRestarting = try engine.callOffRestart(directory, record)
+    }
     self.directory = directory
     self.process = try engine.openProcess(id)
+    if process == nil, wasRestarting { outcome = .ended }
     if let descriptor { try ask(descriptor, engine, order) }
   }
 

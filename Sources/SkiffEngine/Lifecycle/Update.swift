@@ -1,4 +1,4 @@
-import SkiffRuntime
+public import SkiffRuntime
 import SkiffSpec
 
 /// New limits for a container; nil leaves a limit as it is, `.some(.lifted)` takes it away.
@@ -62,11 +62,14 @@ public struct LimitChange: Equatable, Sendable {
 
 extension Engine {
   /// Changes what a container may use, at once where it runs, and for every further start.
-  public func update(_ text: String, _ change: LimitChange) throws(EngineError) {
+  ///
+  /// - Parameter restart: its new restart policy, which holds from its next end on; nil leaves it.
+  public func update(_ text: String, _ change: LimitChange, restart: RestartPolicy? = nil) throws(EngineError) {
     let id = try containers.find(text)
     let directory = try containers.open(id: id)
     try take(directory)
     var record = try directory.record()
+    if let restart { try changePolicy(restart, of: &record, directory) }
     record.request.resources = change.applied(to: record.request.resources)
     var spec = try specification(in: directory)
     let old = spec.linux.resources ?? RuntimeSpec.Resources()
@@ -78,6 +81,21 @@ extension Engine {
     try directory.replace(ContainerDirectory.File.spec, spec.serialized())
     try directory.replace(ContainerDirectory.File.record, record.serialized())
     announce("update", record)
+  }
+
+  private func changePolicy(
+    _ restart: RestartPolicy, of record: inout ContainerRecord, _ directory: borrowing ContainerDirectory
+  ) throws(EngineError) {
+    if restart.name != .no, record.request.removesItself {
+      throw .refused("Restart policy cannot be updated because AutoRemove is enabled for the container")
+    }
+    record.request.restart = restart
+    guard restart.name != .no, let bytes = try directory.content(ContainerDirectory.File.monitor),
+      let document = try? JSONValue.parse(bytes), var members = document.object
+    else { return }
+    // A monitor that was started without a policy reads what it needs for one when its container has ended.
+    members["restartCommand"] = JSONValue(restartCommand)
+    try directory.replace(ContainerDirectory.File.monitor, JSONValue.object(members).serialized(), isDurable: false)
   }
 
   private func updateLiving(

@@ -2,25 +2,48 @@ import SkiffKernel
 import SkiffRuntime
 
 extension Engine {
-  /// Waits until a container has ended; gives its code. One that is not running tells its last code at once.
+  /// Waits until a container has ended for good; gives its code. One that is not running tells its last code at once.
   public func wait(for text: String) throws(EngineError) -> Int32 {
     let id = try containers.find(text)
     let directory = try containers.open(id: id)
     let record = try directory.record()
-    guard try runningProcess(id) != nil else {
-      // Between its end and the record of it there is a moment.
-      if let exit = try directory.exitRecord() { return exit.exitCode }
-      guard try directory.wasStarted() else { return 0 }
-      try waitForRecord(directory)
-      return try directory.exitRecord()?.exitCode ?? 255
+    while true {
+      guard try runningProcess(id) != nil else {
+        if try isUp(directory) {
+          try waitForNews(directory)
+          continue
+        }
+        // Between its end and the record of it there is a moment.
+        if let exit = try directory.exitRecord() { return exit.exitCode }
+        guard try directory.wasStarted() else { return 0 }
+        try waitForRecord(directory)
+        return try directory.exitRecord()?.exitCode ?? 255
+      }
+      guard let (code, isRestarting) = try lastWord(id, record) else {
+        try waitForRecord(directory)
+        return try directory.exitRecord()?.exitCode ?? 255
+      }
+      if !isRestarting { return code }
     }
-    if let code = try lastWord(id, record) { return code }
-    try waitForRecord(directory)
-    return try directory.exitRecord()?.exitCode ?? 255
+  }
+
+  /// Waits until something changes in a container's directory, or a moment.
+  func waitForNews(_ directory: borrowing ContainerDirectory) throws(EngineError) {
+    let path = directory.path
+    let descriptor = directory.descriptor
+    try naming("watch", path) { () throws(Errno) in
+      let watch = try FileWatch()
+      try watch.add(descriptor, [.created, .movedIn, .deleted, .selfMoved])
+      var entries = [PollEntry(watch.descriptor, .readable)]
+      // What happened before the watch began is seen after this.
+      try poll(&entries, timeoutMilliseconds: 50)
+    }
   }
 
   /// The monitor tells every client the code as its last word, even when the container removes itself. Nil where it is gone.
-  private func lastWord(_ id: String, _ record: ContainerRecord) throws(EngineError) -> Int32? {
+  private func lastWord(
+    _ id: String, _ record: ContainerRecord
+  ) throws(EngineError) -> (code: Int32, isRestarting: Bool)? {
     do throws(EngineError) {
       let connection = try connect(id, name: record.name)
       return try naming("wait for", "container \(record.name)") { () throws(Errno) in
@@ -35,7 +58,7 @@ extension Engine {
   }
 
   /// Reads packets until the one that tells the code; nil when the monitor goes without it.
-  private static func readExit(_ connection: Descriptor) throws(Errno) -> Int32? {
+  private static func readExit(_ connection: Descriptor) throws(Errno) -> (code: Int32, isRestarting: Bool)? {
     var buffer = [UInt8](repeating: 0, count: AttachPacket.payloadLimit + 1)
     while true {
       let count: Int
@@ -46,7 +69,9 @@ extension Engine {
         return nil
       }
       if count == 0 { return nil }
-      if AttachPacket(rawValue: buffer[0]) == .exit { return count > 1 ? Int32(buffer[1]) : 0 }
+      if AttachPacket(rawValue: buffer[0]) == .exit {
+        return (count > 1 ? Int32(buffer[1]) : 0, count > 2 && buffer[2] == 1)
+      }
     }
   }
 }

@@ -1,3 +1,5 @@
+public import SkiffRuntime
+
 /// Everything that a person may ask of a new container: what `run` and `create` say, as a value.
 ///
 /// Nothing in it depends on the machine or the image; what is nil or empty is left to the image, then to the defaults.
@@ -35,6 +37,7 @@ public struct RunRequest: Equatable, Sendable {
   public var labels: [String: String] = [:]
   public var annotations: [String: String] = [:]
   public var removesItself = false
+  public var restart = RestartPolicy()
   public var logDriver = LogDriver.jsonFile
 
   // What it sees.

@@ -1,3 +1,4 @@
+import SkiffRuntime
 import SkiffSpec
 
 // How what was asked is kept in container.json.
@@ -26,6 +27,7 @@ extension RunRequest: FieldRecord {
     RecordField("labels", { $0.labels }, { $0.labels = $1 }),
     RecordField("annotations", { $0.annotations }, { $0.annotations = $1 }),
     RecordField("removesItself", { $0.removesItself }, { $0.removesItself = $1 }),
+    RecordField("restart", { $0.restart }, { $0.restart = $1 }),
     RecordField("logDriver", { $0.logDriver }, { $0.logDriver = $1 }),
     RecordField("isReadOnly", { $0.isReadOnly }, { $0.isReadOnly = $1 }),
     RecordField("mounts", { $0.mounts }, { $0.mounts = $1 }),
@@ -182,6 +184,16 @@ extension NetworkRequest: TextRecordValue {
 extension LogDriver: TextRecordValue {
   var text: String { rawValue }
   init?(reading text: String) { self.init(rawValue: text) }
+}
+
+extension RestartPolicy: TextRecordValue {
+  init?(reading text: String) {
+    do throws(FormatError) {
+      try self.init(parsing: text)
+    } catch {
+      return nil
+    }
+  }
 }
 
 extension DeviceRuleRequest: TextRecordValue {

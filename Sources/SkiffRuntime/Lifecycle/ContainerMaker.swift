@@ -412,9 +412,10 @@ package enum CallerPrivileges {
 
 /// The time of day as records tell it (RFC 3339, UTC, nanoseconds).
 enum WallClock {
-  static func now() -> String {
-    let now = ClockTime.now()
-    return Timestamp(seconds: now.seconds, nanoseconds: now.nanoseconds).text
+  static func now() -> String { text(ClockTime.now()) }
+
+  static func text(_ time: ClockTime) -> String {
+    Timestamp(seconds: time.seconds, nanoseconds: time.nanoseconds).text
   }
 }
 

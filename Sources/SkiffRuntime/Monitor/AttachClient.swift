@@ -4,7 +4,7 @@ package import SkiffKernel
 /// detach are typed.
 package struct AttachClient: ~Copyable {
   package enum Outcome: Equatable, Sendable {
-    case exited(Int32)
+    case exited(Int32, isRestarting: Bool)
     case detached
     /// The monitor went without telling a code.
     case lost
@@ -113,7 +113,7 @@ package struct AttachClient: ~Copyable {
     switch AttachPacket(rawValue: buffer[0]) {
     case .output: try write(buffer[1..<count], to: .standardOutput)
     case .errorOutput: try write(buffer[1..<count], to: .standardError)
-    case .exit: return .exited(count > 1 ? Int32(buffer[1]) : 0)
+    case .exit: return .exited(count > 1 ? Int32(buffer[1]) : 0, isRestarting: count > 2 && buffer[2] == 1)
     default: break
     }
     return nil

@@ -7,7 +7,7 @@
 ///   2  rows, columns       ───▶
 ///                          ◀───  16  bytes of stdout (or of the terminal)
 ///                          ◀───  17  bytes of stderr
-///                          ◀───  18  the exit code, one byte: the last packet
+///                          ◀───  18  the exit code, one byte, and a 1 where the container will be started again: the last packet
 /// ```
 package enum AttachPacket: UInt8, Sendable {
   case input = 0

@@ -14,6 +14,7 @@ internal import SkiffSpec
 ///                           ◀──  started, or an error
 ///                                carries streams, log              … runs
 ///                                end: exit file, clean-up, exit packets, exit command
+///                                or, by the restart policy: a pause, then the restart command
 /// ```
 package struct Monitor {
   private let settings: MonitorSettings
@@ -69,7 +70,7 @@ package struct Monitor {
     var made = try ContainerMaker(store: store, request: request).make(handover)
     // The container is in its network now. With a handle left here the namespace, and the cable that ends in it, would outlive it.
     if let networkNamespace { _ = FileDescriptor(adopting: networkNamespace.number) }
-    let started = WallClock.now()
+    let started = ClockTime.now()
     do throws(RuntimeError) {
       sync.send(["event": "created", "pid": .integer(Int64(made.record.processID))])
       for warning in made.warnings { sync.send(["event": "warning", "message": .string(warning)]) }
@@ -111,16 +112,21 @@ package struct Monitor {
 
   /// The end is recorded first, so that at no moment the container is neither running nor ended.
   private func finish(
-    _ made: borrowing MadeContainer, _ status: ExitStatus, started: String, _ streams: MonitorStreams
+    _ made: borrowing MadeContainer, _ status: ExitStatus, started: ClockTime, _ streams: MonitorStreams
   ) throws(RuntimeError) {
     let wasKilledForMemory = made.record.cgroup.flatMap { try? $0.oomKillCount() } ?? 0
     let code = status.shellCode
+    let finished = ClockTime.now()
     let record: JSONValue = [
-      "exitCode": .integer(Int64(code)), "oomKilled": .bool(wasKilledForMemory > 0), "startedAt": .string(started),
-      "finishedAt": .string(WallClock.now()), "error": "",
+      "exitCode": .integer(Int64(code)), "oomKilled": .bool(wasKilledForMemory > 0),
+      "startedAt": .string(WallClock.text(started)), "finishedAt": .string(WallClock.text(finished)), "error": "",
     ]
+    // By now it may have another name, and another restart policy.
+    let container = containerRecord()
+    // Before the record of the end: at no moment does the container seem to have ended for good.
+    let restart = pendingRestart(container, code: code, started: started, finished: finished)
     // Before anybody can act on the end, so that what they do is told after it.
-    tellEnd(code, ranOutOfMemory: wasKilledForMemory > 0)
+    tellEnd(code, ranOutOfMemory: wasKilledForMemory > 0, name: container?["name"]?.string)
     var failure: RuntimeError?
     do throws(RuntimeError) {
       try ExitFile.write(record.serialized(), to: settings.exitFile)
@@ -133,19 +139,24 @@ package struct Monitor {
     } catch {
       if failure == nil { failure = error }
     }
-    let isHeard = streams.tellExit(code)
+    let isHeard = streams.tellExit(code, isRestarting: restart != nil)
     // Whoever waits has the code; the record may take its time to outlive a power failure.
     if settings.keepsExit { ExitFile.synchronize(settings.exitFile) }
+    if let restart {
+      seeTo(restart)
+      if let failure { throw failure }
+      return
+    }
     // A first client that has heard of the end cleans up itself.
     if !isHeard { runExitCommand() }
     if let failure { throw failure }
   }
 
   /// Tells of the end in the journal, under the name that the container has by now.
-  private func tellEnd(_ code: Int32, ranOutOfMemory: Bool) {
+  private func tellEnd(_ code: Int32, ranOutOfMemory: Bool, name: String?) {
     guard let events = settings.events else { return }
     var attributes = events.attributes
-    if let name = containerName() { attributes["name"] = name }
+    if let name { attributes["name"] = name }
     if ranOutOfMemory {
       EventJournal.append(
         EngineEvent(type: "container", action: "oom", id: settings.id, attributes: attributes), runRoot: events.runRoot)
@@ -155,20 +166,59 @@ package struct Monitor {
       EngineEvent(type: "container", action: "die", id: settings.id, attributes: attributes), runRoot: events.runRoot)
   }
 
-  private func containerName() -> String? {
+  /// The engine's record of the container, as it is now.
+  private func containerRecord() -> JSONValue? {
     let limitBytes = 4 << 20
     let name = "\(containerPath)/container.json"
     guard let path = try? KernelPath(name),
       let file = try? Descriptor.workingDirectory.open(path, [.readOnly, .nonBlocking, .noFollow]),
       let bytes = try? file.descriptor.readToEnd(limitBytes: limitBytes)
     else { return nil }
-    return (try? JSONValue.parse(bytes))?["name"]?.string
+    return try? JSONValue.parse(bytes)
+  }
+
+  // MARK: Starting again
+
+  /// The restart that the container's policy asks for after this end; nil where it has ended for good.
+  private func pendingRestart(
+    _ container: JSONValue?, code: Int32, started: ClockTime, finished: ClockTime
+  ) -> PendingRestart? {
+    guard let text = container?["request"]?["restart"]?.string, let policy = try? RestartPolicy(parsing: text),
+      policy.name != .no, let path = try? KernelPath(containerPath),
+      let directory = try? Descriptor.workingDirectory.open(path, [.readOnly, .directory]),
+      !PendingRestart.isCalledOff(in: directory.descriptor)
+    else { return nil }
+    let progress = PendingRestart.progress(in: directory.descriptor)
+    guard policy.restarts(afterCode: code, wasUnhealthy: false, count: progress.count) else { return nil }
+    let milliseconds = (finished.totalNanoseconds &- started.totalNanoseconds) / 1_000_000
+    // Where not even this can be written the container stays as it ended.
+    return try? PendingRestart(
+      progress.next(afterRunOf: milliseconds), code: code, finishedAt: WallClock.text(finished),
+      in: directory.descriptor)
+  }
+
+  /// Waits for the time of a restart and becomes the engine's command for it.
+  private func seeTo(_ restart: borrowing PendingRestart) {
+    switch restart.wait() {
+    case .overtaken: return
+    case .calledOff: runExitCommand()
+    case .due:
+      var command = settings.restartCommand
+      // The policy was changed while the container ran.
+      if command.isEmpty { command = (try? MonitorSettings.read(in: containerPath))?.restartCommand ?? [] }
+      guard !command.isEmpty, let lock = try? restart.handOver() else { return }
+      become(command + ["--restart-lock", String(lock), settings.id])
+    }
   }
 
   /// Becomes the command that the engine left for the end; comes back only when there is none, or it cannot be executed.
   private func runExitCommand() {
-    guard let program = settings.exitCommand.first, let path = try? KernelPath(program),
-      let image = try? ExecImage(arguments: settings.exitCommand, environment: ProcessEnvironment.all())
+    become(settings.exitCommand)
+  }
+
+  private func become(_ command: [String]) {
+    guard let program = command.first, let path = try? KernelPath(program),
+      let image = try? ExecImage(arguments: command, environment: ProcessEnvironment.all())
     else { return }
     _ = image.execute(path)
   }

@@ -18,6 +18,8 @@ package struct MonitorSettings: Equatable, Sendable {
   package var keepsStdinOpen = false
   /// What the monitor becomes at the end when its first client, who would do the same, is not there to hear of it.
   package var exitCommand: [String] = []
+  /// What the monitor becomes to have the container started again, before the number of the restart's lock and the id.
+  package var restartCommand: [String] = []
   package var explains = false
   /// False for a container that is removed with its end: no power failure will find its record wanting.
   package var keepsExit = true
@@ -70,6 +72,7 @@ package struct MonitorSettings: Equatable, Sendable {
     }
     keepsStdinOpen = json["keepStdinOpen"]?.bool ?? false
     exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)
+    restartCommand = (json["restartCommand"]?.array ?? []).compactMap(\.string)
     explains = json["explain"]?.bool ?? false
     keepsExit = json["keepExit"]?.bool ?? true
     if let events = json["events"] {

@@ -236,8 +236,10 @@ final class MonitorStreams {
   }
 
   /// The last packet to everyone; those that are slow get a moment. Gives whether the first client has got all that was for it.
-  func tellExit(_ code: Int32) -> Bool {
-    for client in clients { client.send(.exit, [UInt8(truncatingIfNeeded: code)]) }
+  func tellExit(_ code: Int32, isRestarting: Bool) -> Bool {
+    // Nobody comes in any more: who asks now finds that the container has ended.
+    listener = nil
+    for client in clients { client.send(.exit, [UInt8(truncatingIfNeeded: code)] + (isRestarting ? [1] : [])) }
     let deadline = ClockTime.monotonic().totalNanoseconds &+ 5_000_000_000
     while clients.contains(where: \.hasPending), ClockTime.monotonic().totalNanoseconds < deadline {
       var entries = clients.map { PollEntry($0.descriptor, $0.hasPending ? .writable : []) }

@@ -1,5 +1,6 @@
 import SkiffCommandLine
 import SkiffEngine
+import SkiffRuntime
 import SkiffSpec
 
 /// What `pause` and `unpause` take: containers, one after the other.
@@ -162,6 +163,7 @@ struct Update: Command {
   static let abstract = "Change the limits of containers, at once and for every further start."
 
   var change = LimitChange()
+  var restart: RestartPolicy?
   var mistake: EngineError?
   var containers: [String] = []
 
@@ -203,7 +205,10 @@ struct Update: Command {
       values.change.blockIOWeight = number
       values.refuse(number == 0, "--blkio-weight", "0", "it goes from 10 to 1000")
     }
-    for name in ["--restart", "--cpu-rt-period", "--cpu-rt-runtime", "--kernel-memory"] {
+    form.value("--restart", "no|always|unless-stopped|on-failure[:N]|unhealthy", "Whether it is started again.") {
+      $0.takeRestart($1)
+    }
+    for name in ["--cpu-rt-period", "--cpu-rt-runtime", "--kernel-memory"] {
       form.value(name, "VALUE", nil) { values, _ in values.mistake = values.mistake ?? RefusedOptions.refusal(name) }
     }
     form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
@@ -233,6 +238,14 @@ struct Update: Command {
     change.memoryReservationBytes = bytes
   }
 
+  private mutating func takeRestart(_ text: String) {
+    do throws(EngineError) {
+      restart = try SupervisionOptions.restartPolicy(text)
+    } catch {
+      mistake = mistake ?? error
+    }
+  }
+
   private mutating func takeCPUs(_ text: String) {
     if text == "-1" {
       change.nanoCPUs = .lifted
@@ -245,7 +258,9 @@ struct Update: Command {
   }
 
   func validate() throws(CommandLineMistake) {
-    if mistake == nil, change == LimitChange() { throw CommandLineMistake("say which limit is to change") }
+    if mistake == nil, restart == nil, change == LimitChange() {
+      throw CommandLineMistake("say which limit is to change")
+    }
     if change.nanoCPUs != nil, change.cpuPeriod != nil || change.cpuQuota != nil {
       throw CommandLineMistake("--cpus says what --cpu-period and --cpu-quota say: choose one way")
     }
@@ -255,7 +270,7 @@ struct Update: Command {
     if let mistake { throw mistake }
     let engine = try GlobalOptions.current.engine()
     try Each.of(containers) { name throws(EngineError) in
-      try engine.update(name, change)
+      try engine.update(name, change, restart: restart)
       Console.print(name)
     }
   }

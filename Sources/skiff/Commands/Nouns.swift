@@ -31,14 +31,18 @@ struct CleanUp: Command {
   static let abstract = "Clean up after a container that has ended."
   static let isHidden = true
 
+  var restartLock: Int32?
   var container: String = ""
 
   static func declare(_ form: inout CommandForm<Self>) {
+    form.number("--restart-lock", "NUMBER", nil) { (values, number: Int32) in values.restartLock = number }
     form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
   }
 
   func run() throws {
-    try GlobalOptions.current.engine().cleanUp(container)
+    let engine = try GlobalOptions.current.engine()
+    guard let restartLock else { return try engine.cleanUp(container) }
+    try engine.startAgain(container, lock: restartLock)
   }
 }
 

@@ -40,6 +40,7 @@ enum HumanText {
     case .exited(let code):
       guard let finished = container.finished else { return "Exited (\(code))" }
       return "Exited (\(code)) " + ago(finished, now: now)
+    case .restarting(let code): return "Restarting (\(code)) " + ago(container.finished ?? now, now: now)
     case .dead: return "Dead"
     }
   }

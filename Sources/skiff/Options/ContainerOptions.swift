@@ -223,6 +223,7 @@ struct ContainerOptions: OptionGroup {
   var rights = RightsOptions()
   var limits = LimitOptions()
   var image = ImageOptions()
+  var supervision = SupervisionOptions()
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.group("The process", ProcessOptions.self) { values, lend in lend(&values.process) }
@@ -232,6 +233,7 @@ struct ContainerOptions: OptionGroup {
     form.group("Network", NetworkOptions.self) { values, lend in lend(&values.network) }
     form.group("Rights", RightsOptions.self) { values, lend in lend(&values.rights) }
     form.group("Limits", LimitOptions.self) { values, lend in lend(&values.limits) }
+    form.group("Supervision", SupervisionOptions.self) { values, lend in lend(&values.supervision) }
     form.group("Image and log", ImageOptions.self) { values, lend in lend(&values.image) }
   }
 }

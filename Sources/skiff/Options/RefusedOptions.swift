@@ -5,7 +5,7 @@ enum RefusedOptions {
   private static let notBuilt: [String: String] = [
     "-p": "publishing ports", "--publish": "publishing ports", "-P": "publishing ports",
     "--publish-all": "publishing ports",
-    "--expose": "exposing ports", "--restart": "restarting by itself (--restart)",
+    "--expose": "exposing ports",
     "--health-cmd": "health checks", "--health-interval": "health checks", "--health-retries": "health checks",
     "--health-timeout": "health checks", "--health-start-period": "health checks",
     "--health-start-interval": "health checks", "--no-healthcheck": "health checks",

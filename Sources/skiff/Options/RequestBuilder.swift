@@ -21,6 +21,7 @@ struct RequestBuilder {
     try takeNetwork(options.network)
     try takeRights(options.rights)
     try takeLimits(options.limits)
+    try options.supervision.apply(to: &request, removesItself: options.image.removes)
     request.platform = options.image.platform
     request.removesItself = options.image.removes
     guard let driver = LogDriver(rawValue: options.image.logDriver) else {
