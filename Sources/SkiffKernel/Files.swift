@@ -25,6 +25,8 @@ package struct OpenFlags: OptionSet, Sendable {
   package static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
   package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
   package static let noControllingTerminal = OpenFlags(rawValue: O_NOCTTY)
+  /// A file without a name in the directory that is opened (O_TMPFILE): it is gone when it is closed.
+  package static let nameless = OpenFlags(rawValue: 0o20200000)
   /// Only a handle on the path (O_PATH).
   package static let pathOnly = OpenFlags(rawValue: 0o10000000)
 }

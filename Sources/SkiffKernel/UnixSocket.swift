@@ -4,6 +4,8 @@ internal import CLinux
 package enum UnixSocketType: UInt, Sendable {
   /// Bytes without borders.
   case stream = 1
+  /// Packets to whoever listens, with no connection that could end.
+  case datagram = 2
   /// Packets that arrive whole and in order.
   case packet = 5
 }

@@ -123,8 +123,8 @@ private final class EventReader {
   private let runRoot: String
   private let path: KernelPath
   private let watch: FileWatch
-  private var older: LogReader?
-  private var current: LogReader?
+  private var older: LogFileReader?
+  private var current: LogFileReader?
   private var currentInode: UInt64 = 0
 
   init(runRoot: String, fromStart: Bool) throws(EngineError) {
@@ -147,17 +147,17 @@ private final class EventReader {
       try file.descriptor.lock(exclusive: false, wait: true)
       guard try Descriptor.workingDirectory.status(path).inode == file.descriptor.status().inode else { continue }
       if fromStart, let found = try Self.openIfPresent("\(runRoot)/\(EventJournal.olderName)") {
-        older = LogReader(found)
+        older = LogFileReader(found, .jsonFile)
       }
       // A description of its own, so that the lock goes with this one.
-      var reader = LogReader(try Descriptor.workingDirectory.open(path, [.readOnly, .noFollow]))
-      if !fromStart { try reader.skipToLast(0) }
+      var reader = LogFileReader(try Descriptor.workingDirectory.open(path, [.readOnly, .noFollow]), .jsonFile)
+      if !fromStart { _ = try reader.skipToLast(0) }
       take(reader)
       return
     }
   }
 
-  private func take(_ reader: consuming LogReader) {
+  private func take(_ reader: consuming LogFileReader) {
     do throws(Errno) {
       currentInode = try reader.descriptor.status().inode
     } catch {
@@ -202,7 +202,7 @@ private final class EventReader {
       let isOlder = try isReplaced()
       if let line = try current?.nextLine() { return Array(line) }
       guard isOlder, let next = try Self.openIfPresent(path.text) else { return nil }
-      take(LogReader(next))
+      take(LogFileReader(next, .jsonFile))
     }
   }
 

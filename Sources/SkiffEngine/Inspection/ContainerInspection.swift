@@ -21,7 +21,7 @@ extension Engine {
     document["ResolvConfPath"] = .string("\(directory.path)/resolv.conf")
     document["HostnamePath"] = .string("\(directory.path)/hostname")
     document["HostsPath"] = .string("\(directory.path)/hosts")
-    document["LogPath"] = .string(record.request.logDriver == .none ? "" : "\(directory.path)/container.log")
+    document["LogPath"] = .string(record.request.logDriver.isShown ? "\(directory.path)/container.log" : "")
     document["Name"] = .string("/" + record.name)
     document["RestartCount"] = .integer(try directory.restartRecord()?.count ?? 0)
     document["Driver"] = .string(Self.driverName(record.rootfs))
@@ -142,7 +142,7 @@ extension Engine {
         guard let path = mount.volume ?? mount.hostPath, !mount.isAnonymous else { return nil }
         return "\(path):\(mount.request.destination)" + (mount.request.isReadOnly ? ":ro" : "")
       })
-    document["LogConfig"] = ["Type": .string(request.logDriver.rawValue), "Config": [:]]
+    document["LogConfig"] = ["Type": .string(request.logDriver.rawValue), "Config": JSONValue(request.logOptions)]
     document["NetworkMode"] = .string(request.network.text)
     document["PortBindings"] = [:]
     document["RestartPolicy"] = [

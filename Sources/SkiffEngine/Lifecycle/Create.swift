@@ -64,6 +64,7 @@ struct ContainerCreation: ~Copyable {
   init(
     engine: Engine, request: RunRequest, pull: PullPolicy, lifeline: consuming Lifeline, explains: Bool = false
   ) throws(EngineError) {
+    try LogOption.check(request)
     var log = StorageLog(isKept: explains)
     var image: ResolvedImage?
     var began = log.now()

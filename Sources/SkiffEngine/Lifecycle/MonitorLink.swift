@@ -6,8 +6,7 @@ struct MonitorOrder {
   var id: String
   var runtimeRoot: String
   var rootfs: RootfsRecord
-  var logDriver: LogDriver
-  var logPath: String
+  var log: JSONValue
   var exitFile: String
   var attachSocket: String
   var keepsStdinOpen: Bool
@@ -26,7 +25,7 @@ struct MonitorOrder {
       "id": .string(id),
       "runtimeRoot": .string(runtimeRoot),
       "rootfs": rootfs.document,
-      "log": ["driver": .string(logDriver.rawValue), "path": .string(logPath)],
+      "log": log,
       "exitFile": .string(exitFile),
       "attachSocket": .string(attachSocket),
       "keepStdinOpen": .bool(keepsStdinOpen),
@@ -78,8 +77,9 @@ struct MonitorLink: ~Copyable {
   ///   - lifeline: of the container that it is to make.
   ///   - attach: the other end of a line for the container's streams.
   ///   - makesNetwork: it makes a network namespace at once.
+  ///   - passesStreams: it gets the caller's standard streams, to give them to its container.
   init(
-    program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?, makesNetwork: Bool
+    program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?, makesNetwork: Bool, passesStreams: Bool
   ) throws(EngineError) {
     let lifeline = lifeline.descriptor
     let process: SpawnedProcess
@@ -92,9 +92,8 @@ struct MonitorLink: ~Copyable {
       if makesNetwork { arguments.append("--network") }
       // Nothing of the caller's environment concerns a container.
       var request = SpawnRequest(arguments: arguments, environment: [ContainerDefaults.path])
-      request.files = [
-        (null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2), (pair.second.descriptor, 3),
-      ]
+      request.files = [(pair.second.descriptor, 3)]
+      if !passesStreams { request.files += [(null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2)] }
       if let attach { request.files.append((attach, 4)) }
       // Only to be kept open: see Lifeline.
       request.files.append((lifeline, 5))
@@ -256,16 +255,20 @@ struct WaitingMonitor: ~Copyable {
   init(
     program path: String, lifeline: borrowing Lifeline, attaches: Bool, for request: RunRequest
   ) throws(EngineError) {
+    if request.logDriver == .passthrough { try LogOption.checkPassthrough(request) }
     let program = try Self.openProgram(path)
     let makesNetwork = request.isGivenNetwork
+    let passesStreams = request.logDriver == .passthrough
     guard attaches else {
       link = try MonitorLink(
-        program: program.descriptor, lifeline: lifeline, attach: nil, makesNetwork: makesNetwork)
+        program: program.descriptor, lifeline: lifeline, attach: nil, makesNetwork: makesNetwork,
+        passesStreams: passesStreams)
       return
     }
     let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
     link = try MonitorLink(
-      program: program.descriptor, lifeline: lifeline, attach: pair.second.descriptor, makesNetwork: makesNetwork)
+      program: program.descriptor, lifeline: lifeline, attach: pair.second.descriptor, makesNetwork: makesNetwork,
+      passesStreams: passesStreams)
     connection = pair.takeFirst()
   }
 

@@ -86,7 +86,8 @@ extension Engine {
     var outcome = RunOutcome(id: created.id, name: created.name, explanation: explanation)
     let held = creation.release()
     guard let connection = started.takeConnection() else { return outcome }
-    outcome.exitCode = try stay(with: record, connection, sendsInput: request.isInteractive, options)
+    outcome.exitCode = try stay(
+      with: record, connection, sendsInput: request.takesInput, options)
     _ = consume held
     return outcome
   }
@@ -113,7 +114,7 @@ extension Engine {
     onStarted(started.explanation)
     _ = consume directory
     guard let connection = started.takeConnection() else { return nil }
-    let code = try stay(with: record, connection, sendsInput: sendsInput && record.request.isInteractive, options)
+    let code = try stay(with: record, connection, sendsInput: sendsInput && record.request.takesInput, options)
     _ = consume lifeline
     return code
   }
@@ -127,6 +128,9 @@ extension Engine {
     guard try runningProcess(id) != nil else { throw .containerNotRunning(name: record.name, act: "attach to") }
     if try livingProcess(id)?.isPaused == true {
       throw .refused("cannot attach to container \(record.name): it is paused (see skiff unpause)")
+    }
+    guard record.request.logDriver != .passthrough else {
+      throw .refused("cannot attach to container \(record.name): its streams are those of the command that started it")
     }
     announce("attach", record)
     return try relay(

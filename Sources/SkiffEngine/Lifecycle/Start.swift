@@ -134,7 +134,7 @@ private struct ContainerLaunch: ~Copyable {
     let needsCleaning = record.request.removesItself || record.request.network == .bridge
     var order = MonitorOrder(
       id: directory.id, runtimeRoot: engine.configuration.runtimeRoot, rootfs: record.rootfs,
-      logDriver: record.request.logDriver, logPath: "\(directory.path)/container.log",
+      log: try engine.logOrder(of: record, in: directory.path),
       exitFile: "\(directory.path)/exit.json",
       attachSocket: "\(engine.configuration.attachDirectory)/\(directory.id)",
       keepsStdinOpen: record.request.isInteractive,

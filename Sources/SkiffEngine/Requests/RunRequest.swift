@@ -39,6 +39,8 @@ public struct RunRequest: Equatable, Sendable {
   public var removesItself = false
   public var restart = RestartPolicy()
   public var logDriver = LogDriver.jsonFile
+  /// The log driver's options, as `--log-opt` names them.
+  public var logOptions: [String: String] = [:]
 
   // What it sees.
   public var isReadOnly = false
@@ -74,14 +76,6 @@ public struct RunRequest: Equatable, Sendable {
   public var cgroupParent: String?
 
   public init() {}
-}
-
-/// Where a container's output is kept.
-public enum LogDriver: String, Equatable, Sendable {
-  /// A file of one JSON object a line, which `logs` reads.
-  case jsonFile = "json-file"
-  /// Nowhere.
-  case none
 }
 
 /// What `--security-opt` asks for; nil leaves the default.

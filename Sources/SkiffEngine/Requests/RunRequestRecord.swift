@@ -29,6 +29,7 @@ extension RunRequest: FieldRecord {
     RecordField("removesItself", { $0.removesItself }, { $0.removesItself = $1 }),
     RecordField("restart", { $0.restart }, { $0.restart = $1 }),
     RecordField("logDriver", { $0.logDriver }, { $0.logDriver = $1 }),
+    RecordField("logOptions", { $0.logOptions }, { $0.logOptions = $1 }),
     RecordField("isReadOnly", { $0.isReadOnly }, { $0.isReadOnly = $1 }),
     RecordField("mounts", { $0.mounts }, { $0.mounts = $1 }),
     RecordField("shmSizeBytes", { $0.shmSizeBytes }, { $0.shmSizeBytes = $1 }),

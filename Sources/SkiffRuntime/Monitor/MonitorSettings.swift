@@ -3,16 +3,10 @@ internal import SkiffSpec
 
 /// What the engine asks of a monitor: `monitor.json` in the container's directory.
 package struct MonitorSettings: Equatable, Sendable {
-  package enum LogDriver: String, Equatable, Sendable {
-    case jsonFile = "json-file"
-    case none
-  }
-
   package var id: String
   package var runtimeRoot: String
   package var rootfs: RootfsSource
-  package var logDriver = LogDriver.jsonFile
-  package var logPath = ""
+  package var log = LogSettings()
   package var exitFile: String
   package var attachSocket: String
   package var keepsStdinOpen = false
@@ -66,9 +60,8 @@ package struct MonitorSettings: Equatable, Sendable {
     self.exitFile = exitFile
     self.attachSocket = attachSocket
     if let log = json["log"] {
-      guard let driver = log["driver"]?.string.flatMap(LogDriver.init(rawValue:)) else { return nil }
-      logDriver = driver
-      logPath = log["path"]?.string ?? ""
+      guard let settings = LogSettings(log) else { return nil }
+      self.log = settings
     }
     keepsStdinOpen = json["keepStdinOpen"]?.bool ?? false
     exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)

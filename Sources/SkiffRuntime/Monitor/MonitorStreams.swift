@@ -26,19 +26,35 @@ final class MonitorStreams {
   private var inputHasEnded = false
   private let keepsStdinOpen: Bool
   private var log: LogWriter?
+  private var passesThrough = false
+  /// Whether the log outlives the container's end, so that packing it is worth while.
+  private var packsAtEnd = false
   private var buffer = [UInt8](repeating: 0, count: AttachPacket.payloadLimit)
+  /// A container that fills a pipe at once gets a larger one: fewer turns for as many bytes.
+  private static let busyPipeBytes = 256 << 10
 
   init(_ settings: MonitorSettings, containerPath: String, firstClient: Descriptor?) throws(RuntimeError) {
     keepsStdinOpen = settings.keepsStdinOpen
     self.firstClient = firstClient.map { AttachedClient(FileDescriptor(adopting: $0.number)) }
     if let first = self.firstClient { clients.append(first) }
     do throws(Errno) {
-      if settings.logDriver == .jsonFile { log = try LogWriter(path: settings.logPath) }
+      switch settings.log.driver {
+      case .none: break
+      case .passthrough:
+        passesThrough = true
+        // The caller's own files, which the engine has given to the monitor as its own.
+        for file in [Descriptor.standardInput, .standardOutput, .standardError] {
+          containerEnds.append(own(try file.duplicate()))
+        }
+      case .jsonFile, .local, .k8sFile, .journald:
+        packsAtEnd = settings.keepsExit
+        log = try LogWriter(settings.log)
+      }
       // Whether there is a terminal stands in the configuration; pipes and link are both made, one goes unused.
       let pair = try UnixSocket.pair(.packet)
       consoleEnd = own(try pair.first.descriptor.duplicate())
       consoleReceiver = pair.takeSecond()
-      try makePipes()
+      if !passesThrough { try makePipes() }
       try listen(at: settings.attachSocket)
     } catch {
       throw .failed("cannot make the streams of container \(settings.id): \(error)")
@@ -130,6 +146,7 @@ final class MonitorStreams {
       PollEntry(process, .readable), PollEntry(lend(listener), .readable),
       PollEntry(mayRead ? lend(console) : nil, .readable), PollEntry(mayRead ? lend(output) : nil, .readable),
       PollEntry(mayRead ? lend(errorOutput) : nil, .readable), PollEntry(mayTakeInput ? nil : sink, .writable),
+      log?.waitsFor ?? PollEntry(nil, []),
     ]
     let firstClient = entries.count
     for client in clients {
@@ -137,7 +154,10 @@ final class MonitorStreams {
       if client.hasPending { wanted.insert(.writable) }
       entries.append(PollEntry(client.descriptor, wanted))
     }
-    guard (try? poll(&entries, timeoutMilliseconds: timeoutMilliseconds)) != nil else { return nil }
+    let timeout = log?.timeoutMilliseconds ?? timeoutMilliseconds
+    guard (try? poll(&entries, timeoutMilliseconds: timeout)) != nil else { return nil }
+    if !entries[6].events.isEmpty { log?.goOn() }
+    log?.tick()
     if !entries[1].events.isEmpty { acceptClient() }
     if !entries[2].events.isEmpty { readConsole() }
     if !entries[3].events.isEmpty, !read(lend(output), stream: 1) { output = nil }
@@ -170,9 +190,18 @@ final class MonitorStreams {
   /// Passes on what is there; false at the end of the stream.
   private func read(_ file: Descriptor?, stream: UInt8) -> Bool {
     guard let file, let count = try? file.read(into: &buffer), count > 0 else { return false }
-    let bytes = buffer[..<count]
-    log?.write(bytes, stream: stream)
-    for client in clients { client.send(stream == 2 ? .errorOutput : .output, bytes) }
+    log?.write(buffer.span.extracting(0..<count), isError: stream == 2)
+    var start = 0
+    while start < count, !clients.isEmpty {
+      let end = min(count, start + AttachPacket.payloadLimit)
+      for client in clients { client.send(stream == 2 ? .errorOutput : .output, buffer[start..<end]) }
+      start = end
+    }
+    if count == buffer.count, count < Self.busyPipeBytes, clients.isEmpty {
+      // A terminal stays as it is, and a pipe that may not grow does, too.
+      try? file.setPipeCapacity(Self.busyPipeBytes)
+      buffer = [UInt8](repeating: 0, count: Self.busyPipeBytes)
+    }
     return true
   }
 
@@ -232,7 +261,7 @@ final class MonitorStreams {
       if !entries[1].events.isEmpty, !read(lend(output), stream: 1) { output = nil }
       if !entries[2].events.isEmpty, !read(lend(errorOutput), stream: 2) { errorOutput = nil }
     }
-    log?.finish()
+    log?.finish(packs: packsAtEnd)
   }
 
   /// The last packet to everyone; those that are slow get a moment. Gives whether the first client has got all that was for it.

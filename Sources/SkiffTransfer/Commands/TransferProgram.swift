@@ -19,6 +19,7 @@ package struct TransferProgram: Sendable {
   /// The work is a task on other threads; this one waits for signals. (An asynchronous main would hand this thread to libdispatch, which
   /// lets signals through on it.)
   package static func main(_ words: [String]) -> Never {
+    if let code = LogPacking.run(words) { ProcessControl.exit(code) }
     let arguments: TransferArguments
     do throws(TransferArguments.Mistake) {
       arguments = try TransferArguments(parsing: words)

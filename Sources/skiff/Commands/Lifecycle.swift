@@ -276,13 +276,12 @@ struct Logs: Command {
     form.value("--since", "TIME", "From then on: a moment, or a span such as 10m.") { $0.since = $1 }
     form.value("--until", "TIME", "Up to then.") { $0.until = $1 }
     form.flag("-t --timestamps", "Show when each line was written.") { $0.timestamps = $1 }
-    form.flag("--details", nil) { $0.details = $1 }
+    form.flag("--details", "Show what the log's options (labels, env, tag) say of each line.") { $0.details = $1 }
     form.word("CONTAINER", "Name or id.", completes: .container) { $0.container = $1 }
   }
 
   func run() throws {
     let engine = try GlobalOptions.current.engine()
-    if details { throw EngineError.notBuilt("--details: attributes of a log") }
     var options = LogOptions()
     options.follows = follow
     options.since = try TimeOption.parse(since, "--since")
@@ -293,11 +292,36 @@ struct Logs: Command {
       }
       options.tail = count < 0 ? nil : count
     }
-    let showsTimes = timestamps
+    let (showsTimes, showsDetails) = (timestamps, details)
+    var page = LogPage()
     try engine.logs(container, options) { entry throws(EngineError) in
-      Console.write(
-        showsTimes ? "\(entry.time) \(entry.text)" : entry.text, to: entry.isError ? .standardError : .standardOutput)
+      var text = entry.text
+      if showsDetails { text = entry.details + " " + text }
+      if showsTimes { text = entry.fixedTime + " " + text }
+      page.add(text, to: entry.isError ? .standardError : .standardOutput)
+    } rest: {
+      page.show()
     }
+  }
+}
+
+/// Lines that go to one stream, written together.
+private struct LogPage {
+  private var text = ""
+  private var stream = Descriptor.standardOutput
+  private static let limitBytes = 65_536
+
+  mutating func add(_ line: String, to stream: Descriptor) {
+    // What was said in turns on both streams is shown in turns.
+    if stream != self.stream || text.utf8.count > Self.limitBytes { show() }
+    self.stream = stream
+    text += line
+  }
+
+  mutating func show() {
+    if text.isEmpty { return }
+    Console.write(text, to: stream)
+    text = ""
   }
 }
 

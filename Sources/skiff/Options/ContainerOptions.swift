@@ -242,13 +242,19 @@ struct ContainerOptions: OptionGroup {
 struct ImageOptions: OptionGroup {
   var pull = "missing"
   var platform: String?
-  var logDriver = "json-file"
+  var logDriver: String?
+  var logOpt: [String] = []
   var removes = false
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--pull", "WHEN", "Fetch the image: missing, always or never.") { $0.pull = $1 }
     form.value("--platform", "OS/ARCH", "The platform of the image.") { $0.platform = $1 }
-    form.value("--log-driver", "json-file|none", "Where output is kept.") { $0.logDriver = $1 }
+    form.value(
+      "--log-driver", "json-file|local|k8s-file|journald|none|passthrough", "Where output is kept (json-file)."
+    ) { $0.logDriver = $1 }
+    form.value("--log-opt", "NAME=VALUE", "An option of the log driver: max-size=20m, max-file=5, …") {
+      $0.logOpt.append($1)
+    }
     form.flag("--rm", "Remove the container when it has ended.") { $0.removes = $1 }
   }
 }

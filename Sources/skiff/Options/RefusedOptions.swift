@@ -14,7 +14,7 @@ enum RefusedOptions {
     "--net-alias": "further names in a network", "--link-local-ip": "link-local addresses",
     "--volumes-from": "taking over another container's volumes (--volumes-from)",
     "--volume-driver": "volume drivers", "--gpus": "GPUs (--gpus)", "--runtime": "choosing a runtime (--runtime)",
-    "--storage-opt": "options of the storage driver (--storage-opt)", "--log-opt": "options of the log (--log-opt)",
+    "--storage-opt": "options of the storage driver (--storage-opt)",
     "-a": "attaching to single streams (--attach)", "--attach": "attaching to single streams (--attach)",
     "--isolation": "isolation technologies of Windows",
     "--kernel-memory": "a limit on kernel memory (kernels no longer have one)",

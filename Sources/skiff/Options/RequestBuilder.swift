@@ -24,10 +24,11 @@ struct RequestBuilder {
     try options.supervision.apply(to: &request, removesItself: options.image.removes)
     request.platform = options.image.platform
     request.removesItself = options.image.removes
-    guard let driver = LogDriver(rawValue: options.image.logDriver) else {
-      throw .notBuilt("the log driver \(options.image.logDriver)")
+    if let name = options.image.logDriver { request.logDriver = try LogDriver(named: name) }
+    for text in options.image.logOpt {
+      let option = try LogOption.parse(text)
+      request.logOptions[option.key] = option.value
     }
-    request.logDriver = driver
     return request
   }
 

@@ -214,7 +214,7 @@ extension Integration {
         let store = try Store(harbour)
         for words in [
           ["start", "--checkpoint", "x", "one"], ["start", "--checkpoint-dir", "x", "one"], ["rm", "--link", "one"],
-          ["logs", "--details", "one"], ["update", "--cpu-rt-runtime", "1", "one"],
+          ["update", "--cpu-rt-runtime", "1", "one"],
         ] {
           let outcome = try store.attempt(words)
           #expect(outcome.code == 125 && outcome.errors.contains("not built"), "\(outcome)")
