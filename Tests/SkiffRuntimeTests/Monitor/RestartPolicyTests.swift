@@ -1,7 +1,6 @@
+import SkiffRuntime
 import SkiffSpec
 import Testing
-
-@testable import SkiffRuntime
 
 @Suite struct RestartPolicies {
   @Test func `a policy is read as it is written`() throws {
