@@ -43,10 +43,12 @@ extension Errno {
   package static var badMessage: Errno { Errno(EBADMSG) }
   package static var notSupported: Errno { Errno(EOPNOTSUPP) }
   package static var addressInUse: Errno { Errno(EADDRINUSE) }
+  package static var addressNotAvailable: Errno { Errno(EADDRNOTAVAIL) }
   package static var noBuffers: Errno { Errno(ENOBUFS) }
   package static var connectionRefused: Errno { Errno(ECONNREFUSED) }
   package static var connectionReset: Errno { Errno(ECONNRESET) }
   package static var restart: Errno { Errno(ERESTART) }
+  package static var inProgress: Errno { Errno(EINPROGRESS) }
   package static var timedOut: Errno { Errno(ETIMEDOUT) }
 }
 

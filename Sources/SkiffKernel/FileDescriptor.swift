@@ -66,6 +66,13 @@ extension Descriptor {
     try systemCall(__NR_fcntl, number.register, setDescriptorFlags, closeOnExec ? 1 : 0)
   }
 
+  /// Whether this number came with the process from its parent: it is open, and stays open over execve(2) (fcntl(2), F_GETFD).
+  /// Nothing that is opened in here does.
+  package var isInherited: Bool {
+    let getDescriptorFlags: UInt = 1
+    return rawSystemCall(__NR_fcntl, number.register, getDescriptorFlags) == 0
+  }
+
   /// Whether the file was opened to be written, perhaps read as well (fcntl(2), F_GETFL).
   package var isWritable: Bool {
     get throws(Errno) {
