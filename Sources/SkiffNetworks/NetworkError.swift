@@ -12,6 +12,8 @@ package enum NetworkError: Error, Equatable, Sendable {
   case noFreeSubnet(tried: [IPv4Subnet])
   /// All addresses of the network are leased.
   case noFreeAddress(network: String)
+  /// Another container, or another process of the host, has the port.
+  case portTaken(PublishedPort)
   /// A link of the network's name is there and is not the network's bridge.
   case bridgeTaken(String)
 }
@@ -30,6 +32,8 @@ extension NetworkError: CustomStringConvertible {
         + " to \(tried.last.map(\.description) ?? "none"), overlap routes of this host"
     case .noFreeAddress(let network):
       "cannot give the container an address: all addresses of network \(network) are taken"
+    case .portTaken(let port):
+      "Bind for \(port.hostAddress):\(port.hostPort) failed: port is already allocated"
     case .bridgeTaken(let name):
       "cannot make the bridge \(name): another link has that name (delete it with `ip link delete \(name)` if nothing needs it)"
     }

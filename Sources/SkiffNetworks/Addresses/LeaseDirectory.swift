@@ -12,6 +12,7 @@ package struct LeaseDirectory: ~Copyable {
   private let leases: FileDescriptor
   private let endpoints: FileDescriptor
   private let path: String
+  let network: NetworkName
 
   /// Opens the directories, making what is missing.
   package init(runDirectory: String, network: NetworkName) throws(NetworkError) {
@@ -19,6 +20,7 @@ package struct LeaseDirectory: ~Copyable {
     let leases = try Self.open("\(path)/leases")
     let endpoints = try Self.open("\(path)/endpoints")
     self.path = path
+    self.network = network
     self.leases = leases
     self.endpoints = endpoints
   }
@@ -49,10 +51,11 @@ package struct LeaseDirectory: ~Copyable {
 
   /// Takes a free address for the container. A full network first takes back what containers that are no more have left.
   package func claim(
-    for container: ContainerID, in network: Network, isStale: (ContainerID) -> Bool
+    for container: ContainerID, in network: Network, isStale: (ContainerID) -> Bool,
+    beforeRelease: (ContainerID) throws(NetworkError) -> Void = { _ in }
   ) throws(NetworkError) -> IPv4Address {
     if let address = try claimFree(for: container, in: network) { return address }
-    _ = try reclaim(isStale: isStale)
+    _ = try reclaim(isStale: isStale, beforeRelease: beforeRelease)
     if let address = try claimFree(for: container, in: network) { return address }
     throw .noFreeAddress(network: network.name.text)
   }
@@ -84,10 +87,14 @@ package struct LeaseDirectory: ~Copyable {
   }
 
   /// Gives back what containers that are no more have left; gives these containers.
-  package func reclaim(isStale: (ContainerID) -> Bool) throws(NetworkError) -> Set<ContainerID> {
+  package func reclaim(
+    isStale: (ContainerID) -> Bool, beforeRelease: (ContainerID) throws(NetworkError) -> Void = { _ in }
+  ) throws(NetworkError) -> Set<ContainerID> {
     var stale: Set<ContainerID> = []
     for container in try containers() where isStale(container) { stale.insert(container) }
     for container in stale {
+      // An address that is taken back here must lead to nobody's ports.
+      try beforeRelease(container)
       try refusing("remove", container) { () throws(Errno) in
         try locked { () throws(Errno) in
           // Asked again under the lock: it may have been started anew meanwhile.

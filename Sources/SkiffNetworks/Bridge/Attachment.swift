@@ -19,8 +19,8 @@ struct Attachment: ~Copyable {
   }
 
   /// Performs all steps after the lease.
-  mutating func perform(into namespace: Descriptor) throws(NetworkError) {
-    var hostSide = HostSide(of: network)
+  mutating func perform(into namespace: Descriptor, runDirectory: String) throws(NetworkError) {
+    var hostSide = HostSide(of: network, runDirectory: runDirectory)
     let bridgeIndex = try hostSide.stand(&host, log: &log)
     notices = hostSide.notices
     let cable = VirtualCable(

@@ -144,6 +144,8 @@ extension FilterRules {
       "set networks { type ifname . ipv4_addr; flags interval; elements = { \"\(network.bridge)\" . \(network.subnet) }; }",
       "set bridges { type ifname; elements = { \"\(network.bridge)\" }; }",
       "set subnets { type ipv4_addr; flags interval; elements = { \(network.subnet) }; }",
+      "map ports { type inet_proto . inet_service : ipv4_addr . inet_service; }",
+      "map addressed_ports { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }",
     ]
     for (chain, rules) in chains {
       let head = "type \(chain.type) hook \(chain.hook) priority \(chain.priority); policy accept;"

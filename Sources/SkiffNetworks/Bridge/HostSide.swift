@@ -5,9 +5,11 @@ internal import SkiffKernel
 struct HostSide: ~Copyable {
   private(set) var notices: [String] = []
   private let network: Network
+  private let runDirectory: String
 
-  init(of network: Network) {
+  init(of network: Network, runDirectory: String) {
     self.network = network
+    self.runDirectory = runDirectory
   }
 
   /// Makes what is missing; gives the bridge's number.
@@ -21,7 +23,10 @@ struct HostSide: ~Copyable {
 
     // The rules first: there is no moment in which the bridge, or the host's forwarding, is up without them.
     if !isGuarded {
-      try log.timing(.assertFirewall) { () throws(NetworkError) in try firewall.assert(for: network) }
+      try log.timing(.assertFirewall) { () throws(NetworkError) in
+        let published = try PortDirectory(runDirectory: runDirectory, network: network.name).all()
+        try firewall.assert(for: network, records: published.map(\.record))
+      }
       notices += try firewall.forwardingObstacles().map { $0.notice(bridge: network.bridge) }
     }
     let index = link.isUp ? link.index : try makeBridge(&routes, log: &log)

@@ -92,7 +92,7 @@ package struct NetworkStore: Sendable {
   package func repair(_ network: Network) throws(NetworkError) -> [String] {
     var routes = try RouteSocket()
     var log = StepLog()
-    var host = HostSide(of: network)
+    var host = HostSide(of: network, runDirectory: runDirectory)
     _ = try host.stand(&routes, log: &log)
     return host.notices
   }
@@ -118,11 +118,13 @@ package struct NetworkStore: Sendable {
       // An earlier start of the same container was cut short.
       try detach(containerID: containerID, from: leases)
     }
-    let address = try leases.claim(for: containerID, in: network, isStale: isStale)
+    let address = try leases.claim(
+      for: containerID, in: network, isStale: isStale,
+      beforeRelease: { stale throws(NetworkError) in try withdrawPorts(of: stale, in: network.name) })
     log.append(.leaseAddress, since: begin)
     do throws(NetworkError) {
       var attachment = try Attachment(containerID: containerID, network: network, address: address, log: log)
-      try attachment.perform(into: namespace)
+      try attachment.perform(into: namespace, runDirectory: runDirectory)
       return attachment.endpoint(runDirectory: runDirectory)
     } catch {
       // The first error tells more than a failure to clean up after it; what it leaves has its record and is swept later.
@@ -141,6 +143,8 @@ package struct NetworkStore: Sendable {
 
   private func detach(containerID: ContainerID, from leases: borrowing LeaseDirectory) throws(NetworkError) {
     // The cable before its record: as long as the record stands, a later command knows that there is something to do.
+    // The ports before the address, which the next container may get.
+    try withdrawPorts(of: containerID, in: leases.network)
     var routes = try RouteSocket()
     try routes.removeCable(InterfaceName(hostEndFor: containerID))
     try leases.release(containerID)
@@ -158,6 +162,7 @@ package struct NetworkStore: Sendable {
       let cables = try network(name).map { network throws(NetworkError) in try self.cables(of: network) } ?? []
       var routes = try RouteSocket()
       for container in try leases.containers() where isStale(container) {
+        try withdrawPorts(of: container, in: name)
         try routes.delete(InterfaceName(hostEndFor: container))
       }
       removed.formUnion(try leases.reclaim(isStale: isStale))

@@ -8,6 +8,10 @@ package enum FilterCondition: Equatable, Sendable {
   case network(LinkDirection, AddressSide, matches: Bool)
   case isIPv6
   case connection(ConnectionState)
+  /// The packet is for an address of the host.
+  case isForHost
+  /// The packet's destination was changed, that of its connection's first.
+  case isRedirected
 }
 
 /// Whether the link is the one a packet came by, or the one it leaves by.
@@ -33,6 +37,9 @@ package enum FilterVerdict: String, Sendable {
   case accept
   case drop
   case masquerade
+  /// To the container that has the port published: on every address, or on this one.
+  case redirect
+  case redirectAddressed
 }
 
 /// A rule of ours: which packets, what becomes of them, and why.
@@ -54,7 +61,7 @@ package struct FilterRule: Equatable, Sendable {
 package enum FilterRules {
   package static let table = "skiff"
   /// Changes whenever a rule does, so that an older skiff's rules are replaced.
-  package static let version = 1
+  package static let version = 2
 
   /// Pairs of bridge and subnet.
   package static let networks = FilterSet(
@@ -64,8 +71,20 @@ package enum FilterRules {
   package static let subnets = FilterSet(
     name: "subnets", keyType: 7, fieldBytes: [4], holdsIntervals: true, shownByteOrder: 2)
 
+  /// Published ports, by protocol and port, with the container's address and port.
+  package static let ports = FilterSet(
+    name: "ports", keyType: 12 << 6 | 13, fieldBytes: [4, 4], holdsIntervals: false, shownByteOrder: 0,
+    value: (7 << 6 | 13, 8))
+  /// The same of one address of the host each.
+  package static let addressedPorts = FilterSet(
+    name: "addressed_ports", keyType: (7 << 6 | 12) << 6 | 13, fieldBytes: [4, 4, 4], holdsIntervals: false,
+    shownByteOrder: 0, value: (7 << 6 | 13, 8))
+
+  package static let sets = [networks, bridges, subnets, ports, addressedPorts]
+
   package static let chains: [(chain: FilterChain, rules: [FilterRule])] = [
     (FilterChain(name: "prerouting", type: "filter", hook: .prerouting, priority: -300), protections),
+    (FilterChain(name: "publishing", type: "nat", hook: .prerouting, priority: -100), publishing),
     (FilterChain(name: "forward", type: "filter", hook: .forward, priority: 0), forwarding),
     (FilterChain(name: "postrouting", type: "nat", hook: .postrouting, priority: 100), translation),
   ]
@@ -97,6 +116,17 @@ package enum FilterRules {
       ], verdict: .drop, reason: "container addresses are not reached from outside"),
   ]
 
+  /// Containers reach published ports through the host's own socket: what comes back from a neighbour on the same bridge would
+  /// not pass here again, to have its address changed back.
+  private static let publishing: [FilterRule] = [
+    FilterRule(
+      conditions: [.bridge(.incoming, isOurs: false), .isForHost], verdict: .redirectAddressed,
+      reason: "ports published on one address"),
+    FilterRule(
+      conditions: [.bridge(.incoming, isOurs: false), .isForHost], verdict: .redirect,
+      reason: "published ports"),
+  ]
+
   private static let forwarding: [FilterRule] = [
     // Address translation leaves these alone, so they would show the container's address outside.
     FilterRule(
@@ -107,6 +137,9 @@ package enum FilterRules {
     FilterRule(
       conditions: [.network(.incoming, .destination, matches: true)], verdict: .accept,
       reason: "containers of a network reach each other"),
+    FilterRule(
+      conditions: [.bridge(.outgoing, isOurs: true), .isRedirected], verdict: .accept,
+      reason: "published ports are reached"),
     FilterRule(
       conditions: [.bridge(.outgoing, isOurs: true)], verdict: .drop,
       reason: "nobody else begins a connection to a container"),
@@ -145,6 +178,23 @@ extension FilterRule {
     // Counted, so that a person can see what is being dropped: `nft list table inet skiff`.
     case .drop: expressions += [.count, .drop]
     case .masquerade: expressions.append(.masquerade)
+    case .redirect:
+      expressions += [
+        .load(.protocolFamily, register: .first), .compare(.first, equals: true, [2]),
+        .load(.transportProtocol, register: .firstWord),
+        .load(.transportHeader(offset: 2, count: 2), register: .secondWord),
+        .translate(.firstWord, map: FilterRules.ports.name, into: .firstWord),
+        .changeDestination(address: .firstWord, port: .secondWord),
+      ]
+    case .redirectAddressed:
+      expressions += [
+        .load(.protocolFamily, register: .first), .compare(.first, equals: true, [2]),
+        .load(.networkHeader(offset: AddressSide.destination.offset, count: 4), register: .firstWord),
+        .load(.transportProtocol, register: .secondWord),
+        .load(.transportHeader(offset: 2, count: 2), register: .thirdWord),
+        .translate(.firstWord, map: FilterRules.addressedPorts.name, into: .firstWord),
+        .changeDestination(address: .firstWord, port: .secondWord),
+      ]
     }
     return expressions
   }
@@ -156,6 +206,8 @@ extension FilterRule {
       case .accept: "accept"
       case .drop: "counter drop"
       case .masquerade: "masquerade fully-random"
+      case .redirect: "dnat ip to meta l4proto . th dport map @ports"
+      case .redirectAddressed: "dnat ip to ip daddr . meta l4proto . th dport map @addressed_ports"
       }
     return (conditions.map(\.text) + [verdictText]).joined(separator: " ")
   }
@@ -165,7 +217,7 @@ extension FilterCondition {
   fileprivate var readsIPv4Header: Bool {
     switch self {
     case .loopbackAddress, .containerAddress, .network: true
-    case .link, .bridge, .isIPv6, .connection: false
+    case .link, .bridge, .isIPv6, .connection, .isForHost, .isRedirected: false
     }
   }
 
@@ -193,6 +245,14 @@ extension FilterCondition {
       ]
     case .isIPv6:
       [.load(.protocolFamily, register: .first), .compare(.first, equals: true, [10])]
+    case .isForHost:
+      // RTN_LOCAL, in the machine's order.
+      [.load(.destinationKind, register: .first), .compare(.first, equals: true, [2, 0, 0, 0])]
+    case .isRedirected:
+      [
+        .load(.connectionStatus, register: .first), .keepBits(.first, mask: 0x20),
+        .compare(.first, equals: false, [0, 0, 0, 0]),
+      ]
     case .connection(let state):
       [
         .load(.connectionState, register: .first), .keepBits(.first, mask: state.rawValue),
@@ -210,6 +270,8 @@ extension FilterCondition {
     case .network(let direction, let side, let matches):
       "\(direction.text) . \(side.text) \(matches ? "" : "!= ")@networks"
     case .isIPv6: "meta nfproto ipv6"
+    case .isForHost: "fib daddr type local"
+    case .isRedirected: "ct status dnat"
     case .connection(.invalid): "ct state invalid"
     case .connection(.establishedOrRelated): "ct state established,related"
     }

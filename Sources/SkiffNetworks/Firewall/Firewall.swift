@@ -42,8 +42,8 @@ package struct Firewall: ~Copyable {
   }
 
   /// Makes all rules stand and know the network, whatever was there before.
-  package mutating func assert(for network: Network) throws(NetworkError) {
-    let messages = Self.assertion(for: network)
+  package mutating func assert(for network: Network, records: [PortRecord] = []) throws(NetworkError) {
+    let messages = Self.assertion(for: network, records)
     do throws(NetlinkRefusal) {
       try socket.perform(FilterMessage.batch(messages))
     } catch {
@@ -61,15 +61,21 @@ package struct Firewall: ~Copyable {
   }
 
   /// The messages of one transaction, in the order in which the kernel must meet them.
-  static func assertion(for network: Network) -> [NetlinkMessage] {
+  static func assertion(for network: Network, _ records: [PortRecord] = []) -> [NetlinkMessage] {
     let table = FilterRules.table
     var messages = [FilterMessage.addTable(table)]
-    for (identifier, set) in [FilterRules.networks, FilterRules.bridges, FilterRules.subnets].enumerated() {
+    for (identifier, set) in FilterRules.sets.enumerated() {
       messages.append(
         FilterMessage.addSet(set, table: table, identifier: UInt32(truncatingIfNeeded: identifier + 1)))
     }
     for (set, elements) in network.filterElements {
       messages.append(FilterMessage.addElements(elements, set: set.name, table: table))
+    }
+    // What was published before the rules went.
+    for record in records {
+      for (set, elements) in record.filterElements {
+        messages.append(FilterMessage.addElements(elements, set: set.name, table: table))
+      }
     }
     for (chain, rules) in FilterRules.chains {
       messages.append(FilterMessage.addChain(chain, table: table))
@@ -96,6 +102,19 @@ package struct Firewall: ~Copyable {
       try removeTableIfEmpty()
     } catch {
       throw .refused("take network \(network.name) out of", "the packet filter rules", error)
+    }
+  }
+
+  /// Changes elements in one transaction.
+  mutating func change(
+    _ messages: [NetlinkMessage], _ act: String, _ thing: String, welcoming welcome: Errno? = nil
+  ) throws(NetworkError) {
+    guard !messages.isEmpty else { return }
+    do throws(NetlinkRefusal) {
+      try socket.perform(FilterMessage.batch(messages))
+    } catch {
+      if let welcome, error.errno == welcome { return }
+      throw .refused(act, thing, error)
     }
   }
 

@@ -10,6 +10,10 @@ package enum FilterExpression: Equatable, Sendable {
   case keepBits(FilterRegister, mask: UInt32)
   /// The register must be in the set, or not in it.
   case lookup(FilterRegister, set: String, isIn: Bool)
+  /// The register must be a key of the map; what it leads to comes into a register.
+  case translate(FilterRegister, map: String, into: FilterRegister)
+  /// The destination becomes the address in one register and the port in the other.
+  case changeDestination(address: FilterRegister, port: FilterRegister)
   /// Packets that came so far are counted.
   case count
   case drop
@@ -29,15 +33,26 @@ package enum PacketFact: Equatable, Sendable {
   case protocolFamily
   /// Bytes of the network header.
   case networkHeader(offset: UInt32, count: UInt32)
+  /// The protocol in the IP packet, TCP for one; one byte.
+  case transportProtocol
+  /// Bytes of the transport header.
+  case transportHeader(offset: UInt32, count: UInt32)
+  /// Whose the destination is, by the host's routes: 2 the host's own; four bytes in the machine's order.
+  case destinationKind
+  /// What connection tracking did: bit 5 says that the destination was changed; four bytes.
+  case connectionStatus
   /// What connection tracking thinks: 1 invalid, 2 established, 4 related; four bytes.
   case connectionState
 }
 
-/// Registers of sixteen bytes.
+/// Registers of sixteen bytes; the words are the first one's four.
 package enum FilterRegister: UInt32, Sendable {
   case verdict = 0
   case first = 1
   case second = 2
+  case firstWord = 8
+  case secondWord = 9
+  case thirdWord = 10
 }
 
 extension FilterExpression {
@@ -49,12 +64,14 @@ extension FilterExpression {
 
   private var name: String {
     switch self {
-    case .load(.networkHeader, _): "payload"
-    case .load(.connectionState, _): "ct"
+    case .load(.networkHeader, _), .load(.transportHeader, _): "payload"
+    case .load(.connectionState, _), .load(.connectionStatus, _): "ct"
+    case .load(.destinationKind, _): "fib"
     case .load: "meta"
     case .compare: "cmp"
     case .keepBits: "bitwise"
-    case .lookup: "lookup"
+    case .lookup, .translate: "lookup"
+    case .changeDestination: "nat"
     case .count: "counter"
     case .drop, .accept: "immediate"
     case .masquerade: "masq"
@@ -79,6 +96,17 @@ extension FilterExpression {
       data.attribute(2, bigEndian: register.rawValue)
       data.attribute(1, text: set)
       if !isIn { data.attribute(5, bigEndian: 1 as UInt32) }
+    case .translate(let register, let map, let target):
+      data.attribute(2, bigEndian: register.rawValue)
+      data.attribute(1, text: map)
+      data.attribute(3, bigEndian: target.rawValue)
+    case .changeDestination(let address, let port):
+      let destination: UInt32 = 1
+      let internet: UInt32 = 2
+      data.attribute(1, bigEndian: destination)
+      data.attribute(2, bigEndian: internet)
+      data.attribute(3, bigEndian: address.rawValue)
+      data.attribute(5, bigEndian: port.rawValue)
     case .count:
       break
     case .drop:
@@ -109,16 +137,35 @@ extension PacketFact {
     case .inLinkName: Self.writeKey(6, register, to: &data)
     case .outLinkName: Self.writeKey(7, register, to: &data)
     case .protocolFamily: Self.writeKey(15, register, to: &data)
+    case .transportProtocol: Self.writeKey(16, register, to: &data)
     case .networkHeader(let offset, let count):
       let networkHeader: UInt32 = 1
+      Self.writePart(of: networkHeader, offset, count, register, to: &data)
+    case .transportHeader(let offset, let count):
+      let transportHeader: UInt32 = 2
+      Self.writePart(of: transportHeader, offset, count, register, to: &data)
+    case .destinationKind:
+      let addressType: UInt32 = 3
+      let byDestination: UInt32 = 2
       data.attribute(1, bigEndian: register.rawValue)
-      data.attribute(2, bigEndian: networkHeader)
-      data.attribute(3, bigEndian: offset)
-      data.attribute(4, bigEndian: count)
+      data.attribute(2, bigEndian: addressType)
+      data.attribute(3, bigEndian: byDestination)
+    case .connectionStatus:
+      data.attribute(2, bigEndian: 2 as UInt32)
+      data.attribute(1, bigEndian: register.rawValue)
     case .connectionState:
       data.attribute(2, bigEndian: 0 as UInt32)
       data.attribute(1, bigEndian: register.rawValue)
     }
+  }
+
+  private static func writePart(
+    of header: UInt32, _ offset: UInt32, _ count: UInt32, _ register: FilterRegister, to data: inout NetlinkPayload
+  ) {
+    data.attribute(1, bigEndian: register.rawValue)
+    data.attribute(2, bigEndian: header)
+    data.attribute(3, bigEndian: offset)
+    data.attribute(4, bigEndian: count)
   }
 
   private static func writeKey(_ key: UInt32, _ register: FilterRegister, to data: inout NetlinkPayload) {

@@ -88,6 +88,10 @@ package enum FilterMessage {
     payload.attribute(3, bigEndian: set.flags)
     payload.attribute(4, bigEndian: set.keyType)
     payload.attribute(5, bigEndian: UInt32(truncatingIfNeeded: set.fieldBytes.reduce(0, +)))
+    if let value = set.value {
+      payload.attribute(6, bigEndian: value.type)
+      payload.attribute(7, bigEndian: value.bytes)
+    }
     payload.attribute(10, bigEndian: identifier)
     if set.fieldBytes.count > 1 {
       payload.nest(9 | nested) { description in
@@ -103,10 +107,13 @@ package enum FilterMessage {
     return NetlinkMessage(type: newSet, flags: .create, payload: payload.bytes)
   }
 
-  /// Puts elements into a set; those that are there stay.
-  package static func addElements(_ elements: [FilterSetElement], set: String, table: String) -> NetlinkMessage {
+  /// Puts elements into a set; those that are there stay, or, with `isNew`, refuse the batch (EEXIST).
+  package static func addElements(
+    _ elements: [FilterSetElement], set: String, table: String, isNew: Bool = false
+  ) -> NetlinkMessage {
     NetlinkMessage(
-      type: newElements, flags: .create, payload: elementsPayload(elements, set: set, table: table))
+      type: newElements, flags: isNew ? [.create, .exclusive] : .create,
+      payload: elementsPayload(elements, set: set, table: table))
   }
 
   /// Takes elements out of a set; one that is not there refuses the batch (ENOENT).
@@ -137,6 +144,7 @@ package enum FilterMessage {
         list.nest(listElement | nested) { item in
           item.nest(1 | nested) { $0.attribute(1, bytes: element.key) }
           if let end = element.lastKey { item.nest(10 | nested) { $0.attribute(1, bytes: end) } }
+          if let value = element.value { item.nest(2 | nested) { $0.attribute(1, bytes: value) } }
           if element.isIntervalEnd { item.attribute(3, bigEndian: 1 as UInt32) }
         }
       }
@@ -220,12 +228,17 @@ package struct FilterSet: Equatable, Sendable {
   package let holdsIntervals: Bool
   /// 1 the machine's order, 2 big-endian, 0 a key of several fields.
   package let shownByteOrder: UInt8
+  /// Of a map: the data type number of nft(8) of what a key leads to, and its length.
+  package var value: (type: UInt32, bytes: UInt32)?
 
   var flags: UInt32 {
     let interval: UInt32 = 0x04
+    let map: UInt32 = 0x08
     let concatenation: UInt32 = 0x80
-    return (holdsIntervals ? interval : 0) | (fieldBytes.count > 1 ? concatenation : 0)
+    return (holdsIntervals ? interval : 0) | (value != nil ? map : 0) | (fieldBytes.count > 1 ? concatenation : 0)
   }
+
+  package static func == (left: FilterSet, right: FilterSet) -> Bool { left.name == right.name }
 }
 
 /// An element of a set. A range is either one element with a last key (keys of several fields) or two elements, the second
@@ -234,11 +247,14 @@ package struct FilterSetElement: Equatable, Sendable {
   package var key: [UInt8]
   package var lastKey: [UInt8]?
   package var isIntervalEnd: Bool
+  /// What the key of a map leads to.
+  package var value: [UInt8]?
 
-  package init(key: [UInt8], lastKey: [UInt8]? = nil, isIntervalEnd: Bool = false) {
+  package init(key: [UInt8], lastKey: [UInt8]? = nil, isIntervalEnd: Bool = false, value: [UInt8]? = nil) {
     self.key = key
     self.lastKey = lastKey
     self.isIntervalEnd = isIntervalEnd
+    self.value = value
   }
 }
 
