@@ -155,6 +155,7 @@ struct RuntimeCommand {
       try printBytes(Features.document())
       return 0
     case "monitor": return try monitor(words)
+    case "forward": return try forward(words)
     case "pause": return try pause(words)
     case "resume": return try resume(words)
     case "ps": return try processes(words)

@@ -247,6 +247,11 @@ extension LaunchPerformer {
     for number in plan.ambient { try CapabilityBounds.raiseAmbient(number) }
   }
 
+  func wantedRuleset() throws(Errno) -> Descriptor {
+    guard let landlockRuleset else { throw .noData }
+    return landlockRuleset
+  }
+
   func installFilter() throws(Errno) {
     guard let filter = resources.filter else { throw .noData }
     try SeccompFilter.install(filter.instructions, flags: filter.flags)

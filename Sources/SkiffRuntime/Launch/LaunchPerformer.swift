@@ -30,6 +30,8 @@ struct LaunchPerformer {
   var starter: Descriptor?
   var executable: KernelPath = ""
   var image: ExecImage
+  /// What the process is to be restricted by; closed with the rest by execve(2).
+  var landlockRuleset: Descriptor?
   /// The working directory that root may not enter, for the user to try.
   var pendingWorkingDirectory: KernelPath?
 
@@ -152,6 +154,9 @@ struct LaunchPerformer {
     case .dropBoundingSet(let numbers): try dropBoundingSet(numbers)
     case .setCapabilities(let plan): try setCapabilities(plan)
     case .setNoNewPrivileges: try Credentials.setNoNewPrivileges()
+    case .makeLandlockRuleset(let rules): landlockRuleset = Descriptor(try rules.makeRuleset().release())
+    case .allowByLandlock(let place): try LandlockRules.allow(place, in: try wantedRuleset())
+    case .restrictByLandlock: try wantedRuleset().restrictSelf()
     case .installFilter: try installFilter()
     case .enterWorkingDirectory(let path): try enterWorkingDirectory(path)
     case .endWithCaller: try ProcessControl.setParentDeathSignal(Signal.kill)

@@ -59,6 +59,11 @@ extension ContainerRuntime {
     circumstances.grantable = CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
     circumstances.linux = spec.linux
+    do throws(LaunchError) {
+      circumstances.landlock = try LandlockRules(annotations: spec.annotations)
+    } catch {
+      throw .launch(error)
+    }
     circumstances.terminalHasPlainLineFeeds =
       request.consoleSocketPath == nil && !request.detaches && !Descriptor.standardOutput.isTerminal
     if record.hasKeyring { circumstances.keyringName = KeyringPlan.name(of: record.id) }

@@ -13,6 +13,8 @@ package struct AttachClient: ~Copyable {
   private let connection: FileDescriptor
   private let hasTerminal: Bool
   private let sendsInput: Bool
+  private let showsOutput: Bool
+  private let showsErrors: Bool
   private var scanner: DetachKeyScanner
   /// Called with a signal that the caller got, to pass it on; nil lets signals do what they do.
   private let passSignal: ((Int32) -> Void)?
@@ -20,14 +22,18 @@ package struct AttachClient: ~Copyable {
   /// - Parameters:
   ///   - hasTerminal: the container has one; the caller's is switched to pass every key on.
   ///   - sendsInput: whether the caller's standard input goes to the container.
+  ///   - showsOutput, showsErrors: whether what the container says on a stream comes out here.
   ///   - detachKeys: nil or empty for none.
   package init(
-    connection: consuming FileDescriptor, hasTerminal: Bool, sendsInput: Bool, detachKeys: [UInt8]?,
+    connection: consuming FileDescriptor, hasTerminal: Bool, sendsInput: Bool, showsOutput: Bool = true,
+    showsErrors: Bool = true, detachKeys: [UInt8]?,
     passSignal: ((Int32) -> Void)? = nil
   ) {
     self.connection = connection
     self.hasTerminal = hasTerminal
     self.sendsInput = sendsInput
+    self.showsOutput = showsOutput
+    self.showsErrors = showsErrors
     self.scanner = DetachKeyScanner(keys: hasTerminal ? detachKeys ?? [] : [])
     self.passSignal = passSignal
   }
@@ -111,6 +117,8 @@ package struct AttachClient: ~Copyable {
     }
     if count == 0 { return .lost }
     switch AttachPacket(rawValue: buffer[0]) {
+    case .output where !showsOutput: break
+    case .errorOutput where !showsErrors: break
     case .output: try write(buffer[1..<count], to: .standardOutput)
     case .errorOutput: try write(buffer[1..<count], to: .standardError)
     case .exit: return .exited(count > 1 ? Int32(buffer[1]) : 0, isRestarting: count > 2 && buffer[2] == 1)

@@ -24,11 +24,16 @@ package struct Monitor {
   private let sync: SyncLine
   private let firstClient: Descriptor?
   private let networkNamespace: Descriptor?
+  /// How many open files the container's process inherits, from number 3 on.
+  private let preservedDescriptors: UInt32
 
   /// - Parameters:
   ///   - syncNumber, attachNumber: the numbers of the inherited files.
   ///   - makesNetwork: the container gets a network namespace, which is made while the engine still thinks about the rest.
-  package static func run(syncNumber: Int32, attachNumber: Int32?, makesNetwork: Bool) -> Int32 {
+  ///   - preservedDescriptors: how many files, from number 3 on, are for the container's process.
+  package static func run(
+    syncNumber: Int32, attachNumber: Int32?, makesNetwork: Bool, preservedDescriptors: UInt32
+  ) -> Int32 {
     let sync = SyncLine(Descriptor(syncNumber))
     do throws(RuntimeError) {
       let networkNamespace = makesNetwork ? try sync.offerNetwork() : nil
@@ -38,7 +43,8 @@ package struct Monitor {
       let monitor = Monitor(
         settings: settings, store: ContainerStateStore(root: settings.runtimeRoot),
         runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: containerPath, sync: sync,
-        firstClient: attachNumber.map { Descriptor($0) }, networkNamespace: networkNamespace)
+        firstClient: attachNumber.map { Descriptor($0) }, networkNamespace: networkNamespace,
+        preservedDescriptors: preservedDescriptors)
       try monitor.run()
       return 0
     } catch {
@@ -63,6 +69,7 @@ package struct Monitor {
     request.rootfs = settings.rootfs
     request.explains = settings.explains
     request.networkNamespacePath = networkNamespace?.path
+    request.preservedDescriptors = preservedDescriptors
     var handover = ContainerMaker.Handover()
     handover.waitsForWord = true
     handover.streams = streams.containerEnds
@@ -70,6 +77,8 @@ package struct Monitor {
     var made = try ContainerMaker(store: store, request: request).make(handover)
     // The container is in its network now. With a handle left here the namespace, and the cable that ends in it, would outlive it.
     if let networkNamespace { _ = FileDescriptor(adopting: networkNamespace.number) }
+    // The container's process has its own; a pipe's other end would wait for ours as well.
+    for number in 0..<Int32(clamping: preservedDescriptors) { _ = FileDescriptor(adopting: number + 3) }
     let started = ClockTime.now()
     do throws(RuntimeError) {
       sync.send(["event": "created", "pid": .integer(Int64(made.record.processID))])

@@ -23,7 +23,7 @@ package struct IDMapOption: Equatable, Sendable {
 
   private static let rangeLimit = 340
 
-  init(_ text: String) {
+  package init(_ text: String) {
     for part in text.split(separator: ";", omittingEmptySubsequences: false) {
       let isUsers = part.hasPrefix("uids=")
       guard isUsers || part.hasPrefix("gids="), let ranges = Self.ranges(part.dropFirst(5)) else {

@@ -21,6 +21,8 @@ package struct ExecCircumstances: Sendable {
   package var securityModules = SecurityModules()
   /// As in `LaunchCircumstances`.
   package var terminalHasPlainLineFeeds = false
+  /// What the container's processes may reach.
+  package var landlock: LandlockRules?
 
   package init(namespaces: NamespaceFlags, initProcessID: Int32) {
     self.namespaces = namespaces
@@ -64,6 +66,7 @@ extension LaunchPlanner {
     var builder = ProcessPlanner(
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
     builder.mayChangeGroups = circumstances.mayChangeGroups
+    builder.landlock = circumstances.landlock
     plan.steps.append(contentsOf: builder.limits())
     builder.fillProgram(&plan)
     if let name = circumstances.keyringName { plan.steps.append(.joinSessionKeyring(KeyringPlan(name: name))) }

@@ -195,6 +195,7 @@ package struct LaunchPlanner {
       process: process, grantable: circumstances.grantable, isInsideUserNamespace: isInsideUserNamespace)
     builder.mayChangeGroups = circumstances.mayChangeGroups
     builder.endsWithCaller = circumstances.endsWithCaller
+    builder.landlock = try LandlockRules(annotations: spec.annotations)
     builder.hasStartHooks = !spec.hooks.startContainer.isEmpty
     plan.steps.append(contentsOf: builder.limits())
     builder.fillProgram(&plan)

@@ -196,6 +196,18 @@ extension LaunchStep {
         "chown \(userID):\(groupID) /proc/self/fd/{0,1,2}")
     case .setNoNewPrivileges:
       Self.tell("never gain privileges again", "prctl(PR_SET_NO_NEW_PRIVS)", "setpriv --no-new-privs")
+    case .makeLandlockRuleset:
+      Self.tell(
+        "write down what the container's processes may reach", "landlock_create_ruleset(…), landlock_add_rule(…)",
+        "# landlock has no command of its own; setpriv --landlock-access …")
+    case .allowByLandlock(let place):
+      Self.tell(
+        "let them \(place.isWritable ? "use" : "read and execute") what is beneath \(place.path)",
+        "landlock_add_rule(LANDLOCK_RULE_PATH_BENEATH, \"\(place.path)\")",
+        "setpriv --landlock-rule path-beneath:…:\(place.path)")
+    case .restrictByLandlock:
+      Self.tell(
+        "keep them from everything else", "landlock_restrict_self(…)", "setpriv --landlock-access fs")
     case .installFilter:
       Self.tell("filter system calls", "seccomp(SECCOMP_SET_MODE_FILTER)", "# seccomp has no command of its own")
     case .enterWorkingDirectory(let path): Self.tell("enter the directory \(path)", "chdir(\"\(path)\")", "cd \(path)")

@@ -48,6 +48,12 @@ extension LaunchStep {
       return LaunchError("process.execCPUAffinity: cannot run on the CPUs \(text): \(error)")
     case .setSecurityAttribute(let attribute):
       return LaunchError("cannot take the label \(attribute.text): \(error) (is it loaded in the kernel?)")
+    case .makeLandlockRuleset where error == .noSystemCall:
+      return LaunchError("cannot restrict the container by Landlock: this kernel has none, or none that knows ports")
+    case .allowByLandlock(let place):
+      return LaunchError("cannot let the container reach \(place.path) (landlock): \(error)")
+    case .restrictByLandlock:
+      return LaunchError("cannot restrict the container by Landlock: \(error)")
     case .installFilter:
       let hint = error == .accessDenied ? " (without no_new_privs it needs CAP_SYS_ADMIN)" : ""
       return LaunchError("cannot load the seccomp filter: \(error)\(hint)")

@@ -75,6 +75,9 @@ package enum LaunchStep: Equatable, Sendable {
   case dropBoundingSet([Int])
   case setCapabilities(CapabilityPlan)
   case setNoNewPrivileges
+  case makeLandlockRuleset(LandlockRules)
+  case allowByLandlock(LandlockRules.Place)
+  case restrictByLandlock
   case installFilter
   case enterWorkingDirectory(String)
   case endWithCaller

@@ -13,6 +13,8 @@ struct ProcessPlanner {
   var endsWithCaller = false
   /// Whether hooks run in the container just before the program.
   var hasStartHooks = false
+  /// What the process may reach, beside all other limits.
+  var landlock: LandlockRules?
   private(set) var warnings: [String] = []
 
   init(process: RuntimeSpec.Process, grantable: CapabilitySet, isInsideUserNamespace: Bool) {
@@ -95,11 +97,17 @@ struct ProcessPlanner {
     }
     // With root's rights, as docker and runc do; the step tries again as the user where root is refused.
     steps.append(.enterWorkingDirectory(process.workingDirectory))
+    // With root's rights, and from what the paths lead to now: what comes later cannot widen it.
+    if let landlock {
+      steps.append(.makeLandlockRuleset(landlock))
+      steps.append(contentsOf: landlock.places.map { .allowByLandlock($0) })
+    }
     // After the last step that opens anything: the program inherits the standard streams and what was asked for
     // (CVE-2024-21626). Before the filter, which may not know close_range(2): profiles older than the call refuse it.
     steps.append(.closeDescriptors(preserve: preservedDescriptors))
     // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so it must come before the capabilities go. The filter
     // then has to allow the calls below, as under runc.
+    if landlock != nil, !process.noNewPrivileges { steps.append(.restrictByLandlock) }
     if hasFilter, !process.noNewPrivileges { steps.append(.installFilter) }
     // While CAP_SETPCAP is still there.
     if let capabilities { steps.append(.dropBoundingSet(capabilities.droppedFromBounding)) }
@@ -114,6 +122,7 @@ struct ProcessPlanner {
     if endsWithCaller { steps.append(.endWithCaller) }
     if process.noNewPrivileges {
       steps.append(.setNoNewPrivileges)
+      if landlock != nil { steps.append(.restrictByLandlock) }
       // As late as can be: nothing below but what every filter must allow, execve(2) itself.
       if hasFilter { steps.append(.installFilter) }
     }
