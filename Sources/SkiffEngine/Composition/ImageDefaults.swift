@@ -9,6 +9,8 @@ public struct ImageDefaults: Equatable, Sendable {
   /// Paths inside that want a volume.
   public var volumes: [String] = []
   public var stopSignal = ""
+  /// `80/tcp`.
+  public var exposedPorts: [String] = []
   public var labels: [String: String] = [:]
 
   public init() {}

@@ -22,6 +22,11 @@ extension SpecComposer {
   func mounts() throws(EngineError) -> [RuntimeSpec.Mount] {
     var asked: [RuntimeSpec.Mount] = []
     for mount in composition.mounts { asked.append(try specMount(mount)) }
+    if request.isReadOnly, request.hasWritableTemporaries {
+      for path in ["/run", "/tmp", "/var/tmp"] where !asked.contains(where: { Self.cleaned($0.destination) == path }) {
+        asked.append(Self.temporary(path))
+      }
+    }
     let taken = Set(asked.map { Self.cleaned($0.destination) })
     var mounts: [RuntimeSpec.Mount] = []
     for mount in systemMounts() where !taken.contains(mount.destination) { mounts.append(mount) }
@@ -31,6 +36,13 @@ extension SpecComposer {
       (Self.depth($0.element.destination), $0.offset) < (Self.depth($1.element.destination), $1.offset)
     }
     return mounts + ordered.map(\.element)
+  }
+
+  /// Memory where programs expect to be able to write, with what the image has there.
+  private static func temporary(_ path: String) -> RuntimeSpec.Mount {
+    var options = ["rw", "nosuid", "nodev", "tmpcopyup"]
+    if path != "/run" { options.append("mode=1777") }
+    return RuntimeSpec.Mount(destination: path, type: "tmpfs", source: "tmpfs", options: options)
   }
 
   private func systemMounts() -> [RuntimeSpec.Mount] {
@@ -75,7 +87,8 @@ extension SpecComposer {
     let files = composition.files
     var mounts: [RuntimeSpec.Mount] = []
     for (destination, source) in [
-      ("/etc/resolv.conf", files.resolvConf), ("/etc/hostname", files.hostname), ("/etc/hosts", files.hosts),
+      ("/etc/resolv.conf", files.resolvConf), ("/etc/hostname", files.hostname),
+      ("/etc/hosts", request.leavesHosts ? nil : files.hosts), ("/etc/localtime", files.localTime),
     ] {
       guard let source else { continue }
       mounts.append(
@@ -106,6 +119,8 @@ extension SpecComposer {
       if let propagation = request.propagation { options.append(propagation) }
       return RuntimeSpec.Mount(destination: destination, type: "tmpfs", source: "tmpfs", options: options)
     }
+    if let overlay = mount.overlay { return try overlayMount(overlay, request, at: destination) }
+    if let fileSystem = mount.fileSystem { return volumeMount(fileSystem, request, at: destination) }
     guard let hostPath = mount.hostPath else {
       throw .report("the source of the mount at \(destination) was not found")
     }
@@ -113,19 +128,48 @@ extension SpecComposer {
     if request.isReadOnly {
       options.append("ro")
       // Without it what is mounted beneath the source could still be written.
-      if request.isRecursive { options.append("rro") }
+      if request.isRecursive, !request.leavesInnerMountsWritable { options.append("rro") }
     } else {
       options.append("rw")
     }
     for word in request.options {
-      guard word == "z" || word == "Z" else {
-        options.append(word)
-        continue
-      }
+      switch word {
       // Without SELinux there are no labels to set, and the option changes nothing.
-      if composition.host.hasSELinux { throw .notBuilt("the volume option \(word) on a kernel with SELinux") }
+      case "z", "Z":
+        if composition.host.hasSELinux { throw .notBuilt("the volume option \(word) on a kernel with SELinux") }
+      case "idmap" where !hasUserNamespace:
+        throw .refused(
+          "the mount at \(destination) is to be shown by the ids of the container's user namespace (idmap), and it has none (see --userns)"
+        )
+      default: options.append(word)
+      }
     }
     return RuntimeSpec.Mount(destination: destination, type: "bind", source: hostPath, options: options)
+  }
+
+  private func overlayMount(
+    _ overlay: OverlayLayers, _ request: MountRequest, at destination: String
+  ) throws(EngineError) -> RuntimeSpec.Mount {
+    // Files would belong to nobody: the kernel shows them by the ids of who makes the overlay.
+    if hasUserNamespace {
+      throw .notBuilt("an overlay at \(destination) in a container with a user namespace of its own")
+    }
+    var options = overlay.lower.map { "lowerdir+=" + $0 }
+    if let upper = overlay.upper, let work = overlay.work { options += ["upperdir=" + upper, "workdir=" + work] }
+    options += ["nodev", overlay.upper == nil ? "ro" : "rw"]
+    options += request.options.filter { $0 != "z" && $0 != "Z" }
+    return RuntimeSpec.Mount(destination: destination, type: "overlay", source: "overlay", options: options)
+  }
+
+  private func volumeMount(
+    _ fileSystem: VolumeFileSystem, _ request: MountRequest, at destination: String
+  ) -> RuntimeSpec.Mount {
+    var options = fileSystem.options
+    if request.isReadOnly { options.append("ro") }
+    if fileSystem.type == "tmpfs", request.copiesFromImage { options.append("tmpcopyup") }
+    options += request.options.filter { $0 != "z" && $0 != "Z" }
+    return RuntimeSpec.Mount(
+      destination: destination, type: fileSystem.type, source: fileSystem.device, options: options)
   }
 
   /// An absolute path without `.`, `..` and doubled slashes.

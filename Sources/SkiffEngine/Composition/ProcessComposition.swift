@@ -67,11 +67,11 @@ extension SpecComposer {
   private func resourceLimits() throws(EngineError) -> [RuntimeSpec.ResourceLimit] {
     let host = composition.host
     var limits: [RuntimeSpec.ResourceLimit] = []
-    if !request.resourceLimits.contains(where: { $0.name == "core" }) {
+    if !request.usesCallersLimits, !request.resourceLimits.contains(where: { $0.name == "core" }) {
       // A core file could fill the disk, and hold what the process kept secret.
       limits.append(RuntimeSpec.ResourceLimit(type: "RLIMIT_CORE", soft: 0, hard: 0))
     }
-    if !request.resourceLimits.contains(where: { $0.name == "nofile" }) {
+    if !request.usesCallersLimits, !request.resourceLimits.contains(where: { $0.name == "nofile" }) {
       let hard =
         host.mayRaiseLimits
         ? ContainerDefaults.openFilesHard : min(ContainerDefaults.openFilesHard, host.openFilesHardLimit)

@@ -104,6 +104,11 @@ extension SpecComposer {
       }
       cpu.quota = quota
     }
+    cpu.realtimePeriod = asked.cpuRealtimePeriod.flatMap { $0 == 0 ? nil : $0 }
+    cpu.realtimeRuntime = asked.cpuRealtimeRuntime.flatMap { $0 == 0 ? nil : $0 }
+    if let runtime = cpu.realtimeRuntime, let period = cpu.realtimePeriod, runtime > 0, UInt64(runtime) > period {
+      throw .refused("--cpu-rt-runtime cannot be above --cpu-rt-period")
+    }
     for (option, list) in [("--cpuset-cpus", asked.cpusetCPUs), ("--cpuset-mems", asked.cpusetMemoryNodes)] {
       guard let list, !NumberOption.isNumberList(list) else { continue }
       throw .invalidOption(name: option, value: list, reason: "expected numbers and ranges such as 0-2,5")

@@ -25,12 +25,20 @@ public struct DeviceNode: Equatable, Sendable {
 /// A mount whose source has been found: for a volume, the path of its data.
 public struct ResolvedMount: Equatable, Sendable {
   public var request: MountRequest
-  /// Nil for a tmpfs.
+  /// Nil where the source is not a place of the host.
   public var hostPath: String?
+  /// The directories that are laid over each other, for what is an overlay.
+  public var overlay: OverlayLayers?
+  /// The file system that a volume's options describe.
+  public var fileSystem: VolumeFileSystem?
 
-  public init(request: MountRequest, hostPath: String?) {
+  public init(
+    request: MountRequest, hostPath: String?, overlay: OverlayLayers? = nil, fileSystem: VolumeFileSystem? = nil
+  ) {
     self.request = request
     self.hostPath = hostPath
+    self.overlay = overlay
+    self.fileSystem = fileSystem
   }
 }
 
@@ -39,6 +47,8 @@ public struct ProvidedFiles: Equatable, Sendable {
   public var hosts: String?
   public var hostname: String?
   public var resolvConf: String?
+  /// The zone of time, for /etc/localtime.
+  public var localTime: String?
   /// The init program on the host.
   public var initProgram: String?
 

@@ -43,8 +43,10 @@ extension RootfsRecord: RecordValue {
 /// A mount of a container as it was made: what was asked, and where it leads on the host.
 package struct MountRecord: Equatable, Sendable {
   package var request = MountRequest(source: .tmpfs, destination: "")
-  /// Nil for a tmpfs.
+  /// Nil where the source is not a place of the host.
   package var hostPath: String?
+  package var overlay: OverlayLayers?
+  package var fileSystem: VolumeFileSystem?
   /// The volume's name, for a volume.
   package var volume: String?
   /// Whether the volume was made for this container alone.
@@ -57,6 +59,8 @@ extension MountRecord: FieldRecord, RecordValue {
   static let fields: [RecordField<MountRecord>] = [
     RecordField("request", { $0.request }, { $0.request = $1 }),
     RecordField("hostPath", { $0.hostPath }, { $0.hostPath = $1 }),
+    RecordField("overlay", { $0.overlay }, { $0.overlay = $1 }),
+    RecordField("fileSystem", { $0.fileSystem }, { $0.fileSystem = $1 }),
     RecordField("volume", { $0.volume }, { $0.volume = $1 }),
     RecordField("isAnonymous", { $0.isAnonymous }, { $0.isAnonymous = $1 }),
   ]
@@ -75,6 +79,8 @@ package struct ContainerRecord: Equatable, Sendable {
   package var imageName = ""
   /// The chain ids of the layers that it stands on, the lowest first.
   package var layers: [String] = []
+  /// The chain ids of the layers that mounted images stand on.
+  package var mountedLayers: [String] = []
   /// The whole command line: entry point and arguments.
   package var command: [String] = []
   /// What the image says of the containers made of it, as far as inspection shows it.
@@ -87,6 +93,9 @@ package struct ContainerRecord: Equatable, Sendable {
   package var hostname = ""
   package var rootfs = RootfsRecord.directory(path: "/")
   package var mounts: [MountRecord] = []
+  /// The ports that it publishes, and those that it is known to listen on.
+  package var ports: [PortBinding] = []
+  package var exposedPorts: [ExposedPort] = []
   /// The number of the range of ids that belongs to this container's user namespace.
   package var idRange: UInt32?
   package var request = RunRequest()
@@ -102,6 +111,7 @@ extension ContainerRecord: FieldRecord {
     RecordField("imageID", { $0.imageID }, { $0.imageID = $1 }),
     RecordField("imageName", { $0.imageName }, { $0.imageName = $1 }),
     RecordField("layers", { $0.layers }, { $0.layers = $1 }),
+    RecordField("mountedLayers", { $0.mountedLayers }, { $0.mountedLayers = $1 }),
     RecordField("command", { $0.command }, { $0.command = $1 }),
     RecordField("environment", { $0.environment }, { $0.environment = $1 }),
     RecordField("workingDirectory", { $0.workingDirectory }, { $0.workingDirectory = $1 }),
@@ -111,6 +121,8 @@ extension ContainerRecord: FieldRecord {
     RecordField("hostname", { $0.hostname }, { $0.hostname = $1 }),
     RecordField("rootfs", { $0.rootfs }, { $0.rootfs = $1 }),
     RecordField("mounts", { $0.mounts }, { $0.mounts = $1 }),
+    RecordField("ports", { $0.ports }, { $0.ports = $1 }),
+    RecordField("exposedPorts", { $0.exposedPorts }, { $0.exposedPorts = $1 }),
     RecordField("idRange", { $0.idRange }, { $0.idRange = $1 }),
     RecordField("request", { $0.request }, { $0.request = $1 }),
   ]

@@ -149,7 +149,7 @@ extension Engine {
         continue
       }
       users.names[record.imageID, default: []].append("\(record.name) (\(ContainerIdentity.short(id)))")
-      for text in record.layers {
+      for text in record.layers + record.mountedLayers {
         do throws(FormatError) {
           users.chainIDs.insert(try Digest(text))
         } catch {

@@ -37,6 +37,7 @@ final class ResolvedImage {
     defaults.volumes = config.volumes
     defaults.stopSignal = config.stopSignal ?? ""
     defaults.labels = config.labels
+    defaults.exposedPorts = config.exposedPorts
     return defaults
   }
 
@@ -66,6 +67,7 @@ final class ResolvedImage {
 extension Engine {
   /// Finds an image in the store, fetching it first where the policy says so.
   func resolveImage(_ name: String, platform: String?, pull: PullPolicy) throws(EngineError) -> ResolvedImage {
+    if pull == .newer { return try resolveNewer(name, platform: platform) }
     if pull == .always { try self.pull(name, platform: platform, isQuiet: false, outputIsError: true) }
     do throws(EngineError) {
       return try findImage(name, platform: platform)
@@ -79,6 +81,20 @@ extension Engine {
     }
     say("skiff: unable to find image '\(name)' locally")
     try self.pull(name, platform: platform, isQuiet: false, outputIsError: true)
+    return try findImage(name, platform: platform)
+  }
+
+  private func resolveNewer(_ name: String, platform: String?) throws(EngineError) -> ResolvedImage {
+    do throws(EngineError) {
+      try self.pull(name, platform: platform, isQuiet: false, outputIsError: true)
+    } catch {
+      do throws(EngineError) {
+        return try findImage(name, platform: platform)
+      } catch {
+        // Nothing here either: why it could not be fetched is what counts.
+      }
+      throw error
+    }
     return try findImage(name, platform: platform)
   }
 

@@ -1,4 +1,5 @@
 import SkiffKernel
+import SkiffNetworks
 import SkiffRuntime
 import SkiffSpec
 
@@ -72,9 +73,12 @@ extension Engine {
       document["Type"] = "volume"
       document["Name"] = JSONValue(mount.volume)
       document["Driver"] = "local"
+    case .image(let name):
+      document["Type"] = "image"
+      document["Name"] = .string(name)
     case .tmpfs: document["Type"] = "tmpfs"
     }
-    document["Source"] = .string(mount.hostPath ?? "")
+    document["Source"] = .string(mount.hostPath ?? mount.overlay?.lower.first ?? mount.fileSystem?.device ?? "")
     document["Destination"] = .string(mount.request.destination)
     document["Mode"] = .string(mount.request.options.joined(separator: ","))
     document["RW"] = .bool(!mount.request.isReadOnly)
@@ -91,6 +95,9 @@ extension Engine {
     document["AttachStdin"] = .bool(request.isInteractive)
     document["AttachStdout"] = true
     document["AttachStderr"] = true
+    if !record.exposedPorts.isEmpty {
+      document["ExposedPorts"] = .object(JSONObject(record.exposedPorts.map { ($0.text, [:]) }))
+    }
     document["Tty"] = .bool(request.hasTerminal)
     document["OpenStdin"] = .bool(request.isInteractive)
     document["StdinOnce"] = .bool(request.isInteractive)
@@ -121,7 +128,10 @@ extension Engine {
     var document = JSONObject()
     let names = ["IPAddress", "IPPrefixLen", "Gateway", "MacAddress"]
     for name in names { document[name] = endpoint[name] ?? (name == "IPPrefixLen" ? 0 : "") }
-    document["Ports"] = [:]
+    document["Ports"] =
+      isRunning
+      ? PortBinding.document(Self.published(endpoint), exposed: record.exposedPorts) : [:]
+    endpoint["PublishedPorts"] = nil
     if let processID = try runningProcess(directory.id) {
       document["SandboxKey"] = .string("/proc/\(processID)/ns/net")
     } else {
@@ -129,6 +139,21 @@ extension Engine {
     }
     document["Networks"] = .object(JSONObject([(record.request.network.text, .object(endpoint))]))
     return .object(document)
+  }
+}
+
+extension Engine {
+  /// The ports that a container's last start published.
+  fileprivate static func published(_ endpoint: JSONObject) -> [PublishedPort] {
+    (endpoint["PublishedPorts"]?.array ?? []).compactMap { $0.string.flatMap { PublishedPort(text: $0[...]) } }
+  }
+
+  /// The same for a container that runs.
+  func publishedPorts(_ directory: borrowing ContainerDirectory) -> [PublishedPort] {
+    guard let bytes = try? directory.content(ContainerDirectory.File.network),
+      let endpoint = (try? JSONValue.parse(bytes))?.object
+    else { return [] }
+    return Self.published(endpoint)
   }
 }
 
@@ -144,7 +169,8 @@ extension Engine {
       })
     document["LogConfig"] = ["Type": .string(request.logDriver.rawValue), "Config": JSONValue(request.logOptions)]
     document["NetworkMode"] = .string(request.network.text)
-    document["PortBindings"] = [:]
+    document["PortBindings"] = PortBinding.document(record.ports)
+    document["PublishAllPorts"] = .bool(request.publishesAllPorts)
     document["RestartPolicy"] = [
       "Name": .string(request.restart.name.rawValue), "MaximumRetryCount": .integer(request.restart.maximumRetryCount),
     ]
@@ -174,6 +200,7 @@ extension Engine {
     document["Init"] = .bool(request.usesInit)
     document["OomScoreAdj"] = JSONValue(request.oomScoreAdjustment ?? 0)
     document["CgroupParent"] = .string(request.cgroupParent ?? "")
+    document["VolumesFrom"] = request.volumesFrom.isEmpty ? .null : JSONValue(request.volumesFrom.map(\.text))
     document["Tmpfs"] = JSONValue(tmpfs(record.mounts))
     document["Devices"] = .array(
       request.devices.map {
@@ -182,6 +209,10 @@ extension Engine {
           "CgroupPermissions": .string($0.access),
         ]
       })
+    document["DeviceRequests"] =
+      request.cdiDevices.isEmpty
+      ? .null
+      : [["Driver": "cdi", "Count": 0, "DeviceIDs": JSONValue(request.cdiDevices.map(\.text)), "Capabilities": .null]]
     document["DeviceCgroupRules"] = JSONValue(request.deviceRules.map(\.text))
     document["Ulimits"] = .array(
       request.resourceLimits.map {
@@ -234,6 +265,8 @@ extension Engine {
     document["CpuShares"] = JSONValue(request.cpuShares ?? 0)
     document["CpuPeriod"] = JSONValue(request.cpuPeriod ?? 0)
     document["CpuQuota"] = .integer(request.cpuQuota ?? 0)
+    document["CpuRealtimePeriod"] = JSONValue(request.cpuRealtimePeriod ?? 0)
+    document["CpuRealtimeRuntime"] = .integer(request.cpuRealtimeRuntime ?? 0)
     document["CpusetCpus"] = .string(request.cpusetCPUs ?? "")
     document["CpusetMems"] = .string(request.cpusetMemoryNodes ?? "")
     document["PidsLimit"] = .integer(request.pidsLimit ?? ContainerDefaults.pidsLimit)

@@ -1,4 +1,5 @@
 import SkiffKernel
+import SkiffNetworks
 import SkiffSpec
 
 /// A container as a listing shows it.
@@ -16,6 +17,11 @@ public struct ContainerSummary: Equatable, Sendable {
   public var labels: [String: String]
   public var network: String
   public var mounts: [String]
+  /// `0.0.0.0:8080->80/tcp`; empty where it does not run.
+  public var ports: String
+  /// `8080/tcp`: the host's ports that lead to it, and those that it is known to listen on.
+  public var publishedPorts: [String]
+  public var exposedPorts: [String]
 }
 
 /// Which containers are wanted. Within a list any one may fit; all lists must.
@@ -33,6 +39,9 @@ public struct ContainerFilter: Equatable, Sendable {
   public var exitCodes: [Int32] = []
   public var volumes: [String] = []
   public var networks: [String] = []
+  /// `80`, `80-90/udp`.
+  public var published: [ExposedPort] = []
+  public var exposed: [ExposedPort] = []
   /// Those that were made before, or after, another container.
   public var before: [String] = []
   public var since: [String] = []
@@ -66,7 +75,8 @@ public struct ContainerFilter: Equatable, Sendable {
         throw .invalidOption(name: "--filter", value: text, reason: "it is true or false")
       }
       if isTask { wantsNone = true }
-    case "publish", "expose": throw .notBuilt("--filter \(parts[0]): publishing ports")
+    case "publish": published += try ExposedPort.parse(parts[1], option: "--filter")
+    case "expose": exposed += try ExposedPort.parse(parts[1], option: "--filter")
     case "exited":
       guard let code = Int32(parts[1]) else {
         throw .invalidOption(name: "--filter", value: text, reason: "an exit code is a number")
@@ -84,7 +94,8 @@ public struct ContainerFilter: Equatable, Sendable {
       throw .invalidOption(
         name: "--filter", value: text,
         reason:
-          "the keys are ancestor, before, exited, health, id, is-task, label, name, network, since, status and volume")
+          "the keys are ancestor, before, exited, expose, health, id, is-task, label, name, network, publish, since, status and volume"
+      )
     }
   }
 
@@ -97,6 +108,8 @@ public struct ContainerFilter: Equatable, Sendable {
     if !names.isEmpty, !names.contains(where: { container.name.contains($0) }) { return false }
     if !ids.isEmpty, !ids.contains(where: { container.id.hasPrefix($0) }) { return false }
     if !volumes.isEmpty, !volumes.contains(where: { container.mounts.contains($0) }) { return false }
+    if !published.isEmpty, !published.contains(where: { container.publishedPorts.contains($0.text) }) { return false }
+    if !exposed.isEmpty, !exposed.contains(where: { container.exposedPorts.contains($0.text) }) { return false }
     if !exitCodes.isEmpty {
       guard case .exited(let code) = container.status, exitCodes.contains(code) else { return false }
     }
@@ -157,6 +170,8 @@ extension Engine {
     let directory = try containers.open(id: id)
     let record = try directory.record()
     let state = try state(of: directory)
+    // What is published stands in a file of the start; who publishes nothing has no need to look.
+    let published = state.processID == nil || record.ports.isEmpty ? [] : publishedPorts(directory)
     return ContainerSummary(
       id: id, name: record.name, image: record.imageName, imageID: record.imageID, command: record.command,
       created: Timestamp(recordedAs: record.created) ?? Timestamp(seconds: 0), status: state.status,
@@ -164,7 +179,12 @@ extension Engine {
       finished: (state.restart?.finishedAt ?? state.exit?.finishedAt).flatMap(Timestamp.init(recordedAs:)),
       labels: record.labels,
       network: record.request.network.text,
-      mounts: record.mounts.map { $0.volume ?? $0.hostPath ?? $0.request.destination })
+      mounts: record.mounts.map { $0.volume ?? $0.hostPath ?? $0.request.destination },
+      ports: state.processID == nil ? "" : PortText.column(published, exposed: record.exposedPorts),
+      publishedPorts: published.map { "\($0.hostPort)/\($0.transport.rawValue)" },
+      exposedPorts: Set(
+        record.exposedPorts.map(\.text) + record.ports.map { "\($0.containerPort)/\($0.transport.rawValue)" }
+      ).sorted())
   }
 
   /// What a container is doing, and what is known of its last run.

@@ -122,11 +122,16 @@ extension Engine {
   }
 
   /// Makes a volume, with a name of its own where none is given; one that is there already stays as it is.
-  public func makeVolume(_ name: String?, labels: [String: String] = [:]) throws(EngineError) -> String {
+  public func makeVolume(
+    _ name: String?, labels: [String: String] = [:], options: [String: String] = [:]
+  ) throws(EngineError) -> String {
+    _ = try VolumeOptions(options)
     if let name { try VolumeName.check(name, option: "the volume") }
     var chosen = name ?? ""
     if name == nil { chosen = try ContainerIdentity.makeID() }
-    if try VolumeStore(root: configuration.root).make(chosen, labels: labels, isAnonymous: name == nil) {
+    if try VolumeStore(root: configuration.root).make(
+      chosen, labels: labels, options: options, isAnonymous: name == nil)
+    {
       announce("volume", "create", chosen, ["driver": "local"])
     }
     return chosen
@@ -165,7 +170,8 @@ extension Volume {
   public var document: JSONValue {
     [
       "CreatedAt": .string(created), "Driver": "local", "Labels": JSONValue(labels),
-      "Mountpoint": .string(mountpoint), "Name": .string(name), "Options": .null, "Scope": "local",
+      "Mountpoint": .string(mountpoint), "Name": .string(name), "Options": options.isEmpty ? .null : JSONValue(options),
+      "Scope": "local",
     ]
   }
 }

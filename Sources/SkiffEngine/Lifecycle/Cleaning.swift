@@ -143,6 +143,8 @@ extension Engine {
     let volumes = try VolumeStore(root: configuration.root)
     for name in names {
       do throws(EngineError) {
+        // Another container may have taken it over.
+        if try volumes.isShared(name), try usedVolumes()[name] != nil { continue }
         try volumes.remove(name)
       } catch {
         guard case .noSuchVolume = error else { throw error }

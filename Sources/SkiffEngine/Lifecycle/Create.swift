@@ -7,6 +7,8 @@ import SkiffSpec
 public enum PullPolicy: String, Equatable, Sendable, CaseIterable {
   case missing
   case always
+  /// As always; where the registry cannot be reached, what is there will do.
+  case newer
   case never
 }
 
@@ -136,13 +138,19 @@ struct ContainerCreation: ~Copyable {
     try resolveMounts(&composition)
     composition.user = try resolveUser(image)
     try mapIDs(&composition)
+    try giveMounts(composition)
     composition.deviceNodes = try deviceNodes(composition.request)
     if request.isPrivileged { composition.hostDevices = try HostDevices.all() }
     composition.seccomp = try systemCallFilter(composition)
     composition.joinedNamespaces = JoinedNamespaces.placeholders(request)
     try makeFiles(&composition)
     began = log.now()
-    let spec = try SpecComposer(composition).compose()
+    var spec = try SpecComposer(composition).compose()
+    if !request.landlockRules.isEmpty {
+      let rules = try LandlockOption.annotation(request.landlockRules)
+      spec.annotations[rules.key] = rules.value
+    }
+    if !request.cdiDevices.isEmpty { spec = try CDIApplication.apply(request.cdiDevices, to: spec, of: request) }
     try keep(spec, composition)
     log.wroteSpecification("\(directory.path)/config.json", since: began)
   }
@@ -185,18 +193,32 @@ struct ContainerCreation: ~Copyable {
   }
 
   private mutating func resolveMounts(_ composition: inout Composition) throws(EngineError) {
-    let wanted = try SpecComposer.wantedMounts(composition.request, composition.image)
+    var asking = composition.request
+    if !asking.volumesFrom.isEmpty { asking.mounts += try engine.mountsTakenOver(asking, into: directory.id) }
+    let wanted = try SpecComposer.wantedMounts(asking, composition.image)
     guard !wanted.isEmpty else { return }
     var resolver = MountResolver(
-      containerID: directory.id, volumes: try VolumeStore(root: engine.configuration.root), rootfs: record.rootfs)
+      engine: engine, containerID: directory.id, containerPath: directory.path,
+      volumes: try VolumeStore(root: engine.configuration.root), rootfs: record.rootfs)
     do throws(EngineError) {
       for mount in wanted { record.mounts.append(try resolver.resolve(mount)) }
+      record.mountedLayers = resolver.mountedLayers
     } catch {
       resolver.discard()
       throw error
     }
     madeVolumes = resolver.made
-    composition.mounts = record.mounts.map { ResolvedMount(request: $0.request, hostPath: $0.hostPath) }
+    composition.mounts = record.mounts.map {
+      ResolvedMount(request: $0.request, hostPath: $0.hostPath, overlay: $0.overlay, fileSystem: $0.fileSystem)
+    }
+  }
+
+  /// Gives the sources of the mounts that want it to the container's user.
+  private func giveMounts(_ composition: Composition) throws(EngineError) {
+    for mount in composition.mounts where mount.request.changesOwner {
+      guard let path = mount.hostPath else { continue }
+      try MountOwnership.give(path, to: composition)
+    }
   }
 
   // MARK: Identity
@@ -303,7 +325,19 @@ struct ContainerCreation: ~Copyable {
     composition.files.hosts = "\(self.directory.path)/hosts"
     composition.files.hostname = "\(self.directory.path)/hostname"
     composition.files.resolvConf = "\(self.directory.path)/resolv.conf"
+    if let zone = request.timeZone { composition.files.localTime = try copyTimeZone(zone) }
     if request.usesInit { composition.files.initProgram = engine.configuration.initProgram }
+  }
+
+  private func copyTimeZone(_ zone: String) throws(EngineError) -> String {
+    let content = try TimeZoneFile.read(zone)
+    try directory.write("localtime", content, mode: 0o644)
+    let directory = directory.descriptor
+    try naming("make", self.directory.path + "/localtime") { () throws(Errno) in
+      let file = try directory.open("localtime", [.readOnly, .noFollow])
+      try file.descriptor.changeMode(0o644)
+    }
+    return "\(self.directory.path)/localtime"
   }
 
   /// Writes the specification, and with the record the container exists.
@@ -316,11 +350,27 @@ struct ContainerCreation: ~Copyable {
     record.labels = image.labels.merging(request.labels) { _, asked in asked }
     record.stopSignal = try stopSignal(image)
     record.hostname = SpecComposer(composition).hostname
+    try choosePorts(image)
     try directory.write(ContainerDirectory.File.spec, spec.serialized())
     if request.removesItself, startsAtOnce { try directory.intendStart(Timestamp.now()) }
     // After a power cut a container that removes itself is not missed: what is left of it is swept.
     try directory.replace(
       ContainerDirectory.File.record, record.serialized(), isDurable: !request.removesItself)
+  }
+
+  private mutating func choosePorts(_ image: ImageDefaults) throws(EngineError) {
+    var exposed = request.exposedPorts
+    // What an image says that is no port is not worth a failure.
+    for text in image.exposedPorts { exposed += (try? ExposedPort.parse(text)) ?? [] }
+    for port in exposed where !record.exposedPorts.contains(port) { record.exposedPorts.append(port) }
+    guard !request.publishedPorts.isEmpty || request.publishesAllPorts else { return }
+    switch request.network {
+    case .bridge: record.ports = try PortBinding.wanted(request, exposed: record.exposedPorts)
+    case .host, .none:
+      warnings.append("published ports are discarded when using \(request.network.text) network mode")
+    case .container:
+      throw .refused("conflicting options: port publishing and the container type network mode")
+    }
   }
 
   private func stopSignal(_ image: ImageDefaults) throws(EngineError) -> String {

@@ -78,25 +78,31 @@ struct MonitorLink: ~Copyable {
   ///   - attach: the other end of a line for the container's streams.
   ///   - makesNetwork: it makes a network namespace at once.
   ///   - passesStreams: it gets the caller's standard streams, to give them to its container.
+  ///   - preserved: how many of the caller's open files the container's process gets, from number 3 on.
   init(
-    program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?, makesNetwork: Bool, passesStreams: Bool
+    program: Descriptor, lifeline: borrowing Lifeline, attach: Descriptor?, makesNetwork: Bool, passesStreams: Bool,
+    preserved: UInt32
   ) throws(EngineError) {
+    // What the container's process inherits has the numbers that it will have there; the rest comes after it.
+    let first = Int32(clamping: preserved) + 3
     let lifeline = lifeline.descriptor
     let process: SpawnedProcess
     let line: FileDescriptor
     do throws(Errno) {
       let pair = try UnixSocket.pair(.packet)
       let null = try Descriptor.workingDirectory.open("/dev/null", [.readWrite])
-      var arguments = ["skiff-runtime", "monitor", "--sync-fd", "3"]
-      if attach != nil { arguments += ["--attach-fd", "4"] }
+      var arguments = ["skiff-runtime", "monitor", "--sync-fd", String(first)]
+      if attach != nil { arguments += ["--attach-fd", String(first + 1)] }
       if makesNetwork { arguments.append("--network") }
+      if preserved > 0 { arguments += ["--preserve-fds", String(preserved)] }
       // Nothing of the caller's environment concerns a container.
       var request = SpawnRequest(arguments: arguments, environment: [ContainerDefaults.path])
-      request.files = [(pair.second.descriptor, 3)]
+      request.files = [(pair.second.descriptor, first)]
       if !passesStreams { request.files += [(null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2)] }
-      if let attach { request.files.append((attach, 4)) }
+      for number in 3..<first { request.files.append((Descriptor(number), number)) }
+      if let attach { request.files.append((attach, first + 1)) }
       // Only to be kept open: see Lifeline.
-      request.files.append((lifeline, 5))
+      request.files.append((lifeline, first + 2))
       // A session of its own: the terminal's signals are the container's only through the engine.
       request.startsSession = true
       process = try spawn(program, request)
@@ -251,9 +257,11 @@ struct WaitingMonitor: ~Copyable {
   var link: MonitorLink
   var connection: FileDescriptor?
 
-  /// - Parameter request: what will be asked of it later.
+  /// - Parameters:
+  ///   - request: what will be asked of it later.
+  ///   - preserved: how many open files of the caller the container's process gets, from number 3 on.
   init(
-    program path: String, lifeline: borrowing Lifeline, attaches: Bool, for request: RunRequest
+    program path: String, lifeline: borrowing Lifeline, attaches: Bool, for request: RunRequest, preserved: UInt32 = 0
   ) throws(EngineError) {
     if request.logDriver == .passthrough { try LogOption.checkPassthrough(request) }
     let program = try Self.openProgram(path)
@@ -262,19 +270,19 @@ struct WaitingMonitor: ~Copyable {
     guard attaches else {
       link = try MonitorLink(
         program: program.descriptor, lifeline: lifeline, attach: nil, makesNetwork: makesNetwork,
-        passesStreams: passesStreams)
+        passesStreams: passesStreams, preserved: preserved)
       return
     }
     let pair = try naming("make", "a line to the monitor") { () throws(Errno) in try UnixSocket.pair(.packet) }
     link = try MonitorLink(
       program: program.descriptor, lifeline: lifeline, attach: pair.second.descriptor, makesNetwork: makesNetwork,
-      passesStreams: passesStreams)
+      passesStreams: passesStreams, preserved: preserved)
     connection = pair.takeFirst()
   }
 
   /// The runtime as nobody can write to it: seen through a read-only mount of its own, it need not see to that itself, which
   /// would take a second start of the program. Where mounts may not be made it does.
-  private static func openProgram(_ path: String) throws(EngineError) -> FileDescriptor {
+  static func openProgram(_ path: String) throws(EngineError) -> FileDescriptor {
     try naming("open", path) { () throws(Errno) in
       let path = try KernelPath(path)
       do throws(Errno) {

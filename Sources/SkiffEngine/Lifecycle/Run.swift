@@ -10,6 +10,12 @@ public struct ForegroundOptions: Sendable {
   public var detachKeys: [UInt8]?
   /// Pass the caller's signals on to the container.
   public var passesSignals = true
+  /// Open files of the caller that the container's process gets, from number 3 on; they are given once, to the first start.
+  public var preservedDescriptors: UInt32 = 0
+  /// Which streams the caller stays with.
+  public var sendsInput = true
+  public var showsOutput = true
+  public var showsErrors = true
   /// Say what was done, step by step.
   public var explains = false
   /// What a terminal's size is at first.
@@ -59,7 +65,8 @@ extension Engine {
   ) throws(EngineError) -> RunOutcome {
     // Loaded while the container's files are made.
     let monitor = try WaitingMonitor(
-      program: configuration.runtimeProgram, lifeline: lifeline, attaches: !options.detaches, for: request)
+      program: configuration.runtimeProgram, lifeline: lifeline, attaches: !options.detaches, for: request,
+      preserved: options.preservedDescriptors)
     try salvage(warn: warn)
     var creation = try ContainerCreation(
       engine: self, request: request, pull: pull, lifeline: lifeline, explains: options.explains)
@@ -196,7 +203,8 @@ extension Engine {
         }
       } : nil
     let client = AttachClient(
-      connection: connection, hasTerminal: record.request.hasTerminal, sendsInput: sendsInput,
+      connection: connection, hasTerminal: record.request.hasTerminal, sendsInput: sendsInput && options.sendsInput,
+      showsOutput: options.showsOutput, showsErrors: options.showsErrors,
       detachKeys: options.detachKeys ?? Self.standardDetachKeys, passSignal: pass)
     do throws(Errno) {
       return try client.run()

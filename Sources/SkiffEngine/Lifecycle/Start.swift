@@ -155,6 +155,13 @@ private struct ContainerLaunch: ~Copyable {
   }
 
   private mutating func wire() throws(EngineError) -> StartedContainer {
+    // First of all: a port that is taken ends the start before anything of it is there.
+    let ports =
+      record.ports.isEmpty
+      ? nil
+      : HostPortsHolder(
+        try HostPorts(
+          record.ports, of: id, name: record.name, networks: engine.networks, network: NetworkName.standard))
     var endpoint: Endpoint?
     if let network { endpoint = try plug(network.descriptor) }
     warnings += try files.write(endpoint: endpoint, engine: engine)
@@ -166,7 +173,14 @@ private struct ContainerLaunch: ~Copyable {
       endpoint = try plug(namespace.descriptor)
       warnings += try files.write(endpoint: endpoint, engine: engine)
     }
-    if let endpoint { try note(endpoint) }
+    if let endpoint {
+      if let ports {
+        try ports.value.publish(at: endpoint)
+        try ports.value.forward(to: endpoint, processID: processID, program: engine.configuration.runtimeProgram)
+      }
+      try note(endpoint, ports?.value.ports ?? [])
+    }
+    if let path = record.request.pidFile { try PIDFile.write(processID, to: path) }
     try monitor.link.start()
     if options.explains { explanation += try monitor.link.explanation() }
     var started = StartedContainer(processID: processID, connection: monitor.connection.take())
@@ -176,13 +190,17 @@ private struct ContainerLaunch: ~Copyable {
   }
 
   /// Keeps what inspection shows of the network.
-  private func note(_ endpoint: Endpoint) throws(EngineError) {
-    let document: JSONValue = [
-      "NetworkID": .string(endpoint.network.text), "IPAddress": .string("\(endpoint.address)"),
-      "IPPrefixLen": JSONValue(endpoint.prefixLength), "Gateway": .string("\(endpoint.gateway)"),
-      "MacAddress": .string("\(endpoint.macAddress)"), "HostInterface": .string("\(endpoint.hostInterface)"),
+  private func note(_ endpoint: Endpoint, _ ports: [PublishedPort]) throws(EngineError) {
+    var document = JSONObject([] as [(String, JSONValue)])
+    let members: [(String, JSONValue)] = [
+      ("NetworkID", .string(endpoint.network.text)), ("IPAddress", .string("\(endpoint.address)")),
+      ("IPPrefixLen", JSONValue(endpoint.prefixLength)), ("Gateway", .string("\(endpoint.gateway)")),
+      ("MacAddress", .string("\(endpoint.macAddress)")), ("HostInterface", .string("\(endpoint.hostInterface)")),
     ]
-    try engine.containers.open(id: id.text).write(ContainerDirectory.File.network, document.serialized())
+    for (name, value) in members { document[name] = value }
+    if !ports.isEmpty { document["PublishedPorts"] = JSONValue(ports.map(\.text)) }
+    try engine.containers.open(id: id.text).write(
+      ContainerDirectory.File.network, JSONValue.object(document).serialized())
   }
 
   private mutating func plug(_ namespace: Descriptor) throws(EngineError) -> Endpoint? {
@@ -202,6 +220,15 @@ private struct ContainerLaunch: ~Copyable {
     } catch {
       throw EngineError(error)
     }
+  }
+}
+
+/// The ports of a start, which may have none.
+private final class HostPortsHolder {
+  let value: HostPorts
+
+  init(_ value: consuming HostPorts) {
+    self.value = value
   }
 }
 

@@ -21,7 +21,10 @@ public struct DeviceRequest: Equatable, Sendable {
       throw .invalidOption(name: option, value: text, reason: "expected HOST-PATH[:CONTAINER-PATH][:rwm]")
     }
     guard host.hasPrefix("/"), inside.hasPrefix("/") else {
-      if host.contains("=") { throw .notBuilt("\(option) \(text): devices by their CDI names") }
+      if host.contains("=") {
+        throw .invalidOption(
+          name: option, value: text, reason: "the name of a CDI device is of the form vendor.com/class=name")
+      }
       throw .invalidOption(name: option, value: text, reason: "the paths of a device start with /")
     }
     self.init(hostPath: host, containerPath: inside, access: access)

@@ -1,3 +1,4 @@
+import SkiffRuntime
 import SkiffSpec
 
 /// Something that the container sees at a path of its own (`--volume`, `--mount`, `--tmpfs`).
@@ -7,6 +8,8 @@ public struct MountRequest: Equatable, Sendable {
     case bind(path: String, createsMissing: Bool)
     /// A volume by name; nil is one of the container's own.
     case volume(name: String?)
+    /// The files of an image, by its name.
+    case image(name: String)
     /// Memory.
     case tmpfs
   }
@@ -15,6 +18,15 @@ public struct MountRequest: Equatable, Sendable {
   /// Absolute.
   public var destination: String
   public var isReadOnly = false
+  /// Whether, read-only, what is mounted beneath the source can still be written.
+  public var leavesInnerMountsWritable = false
+  /// Whether the source shows through and stays as it is: what is written goes with the container.
+  public var isOverlay = false
+  /// Whether the source is given to the user that the container runs as.
+  public var changesOwner = false
+  /// What a volume that does not exist yet is made with.
+  public var volumeLabels: [String: String] = [:]
+  public var volumeOptions: [String: String] = [:]
   /// With the mounts beneath the source.
   public var isRecursive = true
   /// `private`, `rshared` and so on (mount_namespaces(7)).
@@ -66,6 +78,14 @@ extension MountRequest {
     for word in parts[2].split(separator: ",") {
       try apply(volumeOption: String(word), of: text)
     }
+    if isOverlay {
+      guard case .bind = self.source else {
+        throw .notBuilt("the option O of --volume \(text) for a volume by name")
+      }
+      guard !isReadOnly else {
+        throw .invalidOption(name: option, value: text, reason: "O and ro contradict each other")
+      }
+    }
   }
 
   private mutating func apply(volumeOption word: String, of text: String) throws(EngineError) {
@@ -79,9 +99,27 @@ extension MountRequest {
     case "z", "Z": options.append(word)
     case _ where Self.propagations.contains(word): propagation = word
     case _ where Self.plainOptions.contains(word): options.append(word)
-    case "O", "U", "idmap": throw .notBuilt("the option \(word) of --volume \(text)")
+    case "copy": copiesFromImage = true
+    case "rbind": isRecursive = true
+    case "bind": isRecursive = false
+    case "U": changesOwner = true
+    case "O": isOverlay = true
+    case "idmap": options.append(word)
+    case _ where word.hasPrefix("idmap="): options.append(try Self.idMap(word, "--volume", text))
+    case _ where word.hasPrefix("upperdir=") || word.hasPrefix("workdir="):
+      throw .notBuilt("the option \(word) of --volume \(text)")
     default: throw .invalidOption(name: "--volume", value: text, reason: "there is no option \"\(word)\"")
     }
+  }
+}
+
+extension MountRequest {
+  /// An `idmap=uids=…;gids=…`, which the runtime reads, as it is.
+  fileprivate static func idMap(_ word: String, _ option: String, _ text: String) throws(EngineError) -> String {
+    if let problem = IDMapOption(String(word.dropFirst(6))).problem {
+      throw .invalidOption(name: option, value: text, reason: problem)
+    }
+    return word
   }
 }
 
@@ -115,30 +153,11 @@ extension MountRequest {
   /// Reads `type=bind|volume|tmpfs,source=…,target=…[,…]`.
   public init(parsingMount text: String, workingDirectory: String) throws(EngineError) {
     var fields = MountFields()
-    for field in try Self.commaFields(text) {
+    for field in try CommaFields.split(text, option: "--mount") {
       let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       try fields.set(parts[0], to: parts.count == 2 ? parts[1] : nil, of: text)
     }
     self = try fields.request(of: text, workingDirectory: workingDirectory)
-  }
-
-  /// Splits at commas; a field in double quotes may hold one (RFC 4180).
-  private static func commaFields(_ text: String) throws(EngineError) -> [String] {
-    var fields: [String] = []
-    var field = ""
-    var isQuoted = false
-    for character in text {
-      switch character {
-      case "\"": isQuoted.toggle()
-      case "," where !isQuoted:
-        fields.append(field)
-        field = ""
-      default: field.append(character)
-      }
-    }
-    guard !isQuoted else { throw .invalidOption(name: "--mount", value: text, reason: "a quote is not closed") }
-    fields.append(field)
-    return fields
   }
 }
 
@@ -148,10 +167,18 @@ private struct MountFields {
   var source: String?
   var destination: String?
   var isReadOnly = false
+  var isWritableImage = false
   var propagation: String?
   var isRecursive = true
   var copiesFromImage = true
+  var leavesInnerMountsWritable = false
+  var needsReadOnly: String?
+  var changesOwner = false
+  var idMap: String?
+  var volumeLabels: [String: String] = [:]
+  var volumeOptions: [String: String] = [:]
   var tmpfsOptions: [String] = []
+  var givenFor: [(key: String, type: String)] = []
 
   mutating func set(_ key: String, to value: String?, of text: String) throws(EngineError) {
     func refuse(_ reason: String) -> EngineError { .invalidOption(name: "--mount", value: text, reason: reason) }
@@ -164,18 +191,51 @@ private struct MountFields {
       guard let value, !value.isEmpty else { throw refuse("\(key) needs a value") }
       return value
     }
+    if let dash = key.firstIndex(of: "-"), ["bind", "volume", "tmpfs", "image"].contains(key[..<dash]) {
+      givenFor.append((key, String(key[..<dash])))
+    }
     switch key {
     case "type": type = try word()
     case "source", "src": source = try word()
     case "target", "destination", "dst": destination = try word()
-    case "readonly", "ro": isReadOnly = try flag()
-    case "rw": isReadOnly = try !flag()
+    case "readonly", "ro":
+      isReadOnly = try flag()
+      isWritableImage = !isReadOnly
+    case "rw", "readwrite":
+      isWritableImage = try flag()
+      isReadOnly = !isWritableImage
     case "bind-propagation":
       propagation = try word()
       guard MountRequest.propagations.contains(propagation ?? "") else {
         throw refuse("bind-propagation is one of " + MountRequest.propagations.joined(separator: ", "))
       }
     case "bind-nonrecursive": isRecursive = try !flag()
+    case "bind-recursive":
+      switch try word() {
+      case "enabled", "true": isRecursive = true
+      case "disabled", "false": isRecursive = false
+      case "writable":
+        leavesInnerMountsWritable = true
+        needsReadOnly = "bind-recursive=writable"
+      case "readonly":
+        // What read-only means here anyway.
+        needsReadOnly = "bind-recursive=readonly"
+      default: throw refuse("bind-recursive is enabled, disabled, writable or readonly")
+      }
+    case "U", "chown": changesOwner = try flag()
+    case "idmap":
+      idMap =
+        try value.map { value throws(EngineError) in
+          try MountRequest.idMap("idmap=" + value, "--mount", text)
+        } ?? "idmap"
+    case "volume-driver":
+      guard try word() == "local" else { throw .notBuilt("the volume driver \(value ?? "") of --mount \(text)") }
+    case "volume-label":
+      let label = try EnvironmentOption.label(try word(), option: "--mount")
+      volumeLabels[label.key] = label.value
+    case "volume-opt":
+      let option = try EnvironmentOption.label(try word(), option: "--mount")
+      volumeOptions[option.key] = option.value
     case "volume-nocopy": copiesFromImage = try !flag()
     case "tmpfs-size":
       let size = try word()
@@ -186,18 +246,23 @@ private struct MountFields {
       guard let bits = UInt32(mode, radix: 8), bits <= 0o7777 else { throw refuse("tmpfs-mode is octal") }
       tmpfsOptions.append("mode=" + String(bits, radix: 8))
     case "consistency": _ = try word()
-    case "volume-driver", "volume-opt", "volume-label", "volume-subpath", "bind-recursive", "idmap", "image-subpath":
+    case "volume-subpath", "image-subpath", "bind-create-src", "subpath":
       throw .notBuilt("the field \(key) of --mount \(text)")
     default: throw refuse("there is no field \"\(key)\"")
     }
   }
 
-  func request(of text: String, workingDirectory: String) throws(EngineError) -> MountRequest {
+  mutating func request(of text: String, workingDirectory: String) throws(EngineError) -> MountRequest {
     func refuse(_ reason: String) -> EngineError { .invalidOption(name: "--mount", value: text, reason: reason) }
     guard let destination else { throw refuse("the field target is missing") }
     guard destination.hasPrefix("/"), destination != "/" else {
       throw refuse("the target is an absolute path below /")
     }
+    if let given = givenFor.first(where: { $0.type != type }) {
+      throw refuse("\(given.key) is for mounts of type \(given.type)")
+    }
+    if let needsReadOnly, !isReadOnly { throw refuse("\(needsReadOnly) needs readonly") }
+    if needsReadOnly != nil, !isRecursive { throw refuse("bind-recursive is given twice") }
     var request: MountRequest
     switch type {
     case "bind":
@@ -210,15 +275,30 @@ private struct MountFields {
     case "tmpfs":
       guard source == nil else { throw refuse("a tmpfs has no source") }
       request = MountRequest(source: .tmpfs, destination: destination)
-    case "image", "npipe", "cluster", "devpts", "ramfs", "glob":
+    case "image":
+      guard let source else { throw refuse("a mount of an image needs a source") }
+      request = MountRequest(source: .image(name: source), destination: destination)
+      // What is written goes with the container, never into the image.
+      request.isOverlay = isWritableImage
+      isReadOnly = !isWritableImage
+    case "npipe", "cluster", "devpts", "ramfs", "glob":
       throw .notBuilt("--mount type=\(type)")
-    default: throw refuse("the type is bind, volume or tmpfs")
+    default: throw refuse("the type is bind, volume, tmpfs or image")
     }
     request.isReadOnly = isReadOnly
     request.propagation = propagation
     request.isRecursive = isRecursive
     request.copiesFromImage = copiesFromImage
+    request.leavesInnerMountsWritable = leavesInnerMountsWritable
+    request.changesOwner = changesOwner
+    request.volumeLabels = volumeLabels
+    request.volumeOptions = volumeOptions
     request.options = tmpfsOptions
+    if let idMap {
+      guard type == "bind" || type == "volume" else { throw refuse("idmap is for mounts of type bind and volume") }
+      request.options.append(idMap)
+    }
+    if changesOwner, type == "tmpfs" || type == "image" { throw refuse("U is for mounts of type bind and volume") }
     return request
   }
 }

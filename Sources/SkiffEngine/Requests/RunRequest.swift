@@ -30,6 +30,12 @@ public struct RunRequest: Equatable, Sendable {
   public var stopTimeoutSeconds: Int64?
   public var oomScoreAdjustment: Int32?
   public var resourceLimits: [ResourceLimitRequest] = []
+  /// Leaves the limits that are not named as the caller has them, none of the engine's in their place.
+  public var usesCallersLimits = false
+  /// A zone of the host's database (`Europe/Berlin`), or `local` for the host's own.
+  public var timeZone: String?
+  /// Where the number of the first process is written at each start; absolute.
+  public var pidFile: String?
 
   // What it is called and what it says of itself.
   public var hostname: String?
@@ -44,11 +50,19 @@ public struct RunRequest: Equatable, Sendable {
 
   // What it sees.
   public var isReadOnly = false
+  /// With a read-only root, memory at /run, /tmp and /var/tmp.
+  public var hasWritableTemporaries = false
   public var mounts: [MountRequest] = []
+  /// Containers whose volumes and directories of the host appear at the same places here.
+  public var volumesFrom: [VolumesFromRequest] = []
   public var shmSizeBytes: Int64?
   public var devices: [DeviceRequest] = []
   public var deviceRules: [DeviceRuleRequest] = []
+  /// Devices by the names that specifications on the host give them.
+  public var cdiDevices: [CDIDeviceName] = []
   public var sysctls: [String: String] = [:]
+  /// What the container's processes may reach: `ro=/usr`, `rw=/data`, `connect=443`, `bind=none`.
+  public var landlockRules: [String] = []
 
   // Namespaces.
   public var pidNamespace = NamespaceRequest.private
@@ -59,9 +73,16 @@ public struct RunRequest: Equatable, Sendable {
 
   // The network.
   public var network = NetworkRequest.bridge
+  public var publishedPorts: [PortRequest] = []
+  /// Publishes every exposed port on a free one of the host.
+  public var publishesAllPorts = false
+  /// Beside those that the image exposes.
+  public var exposedPorts: [ExposedPort] = []
   public var dnsServers: [String] = []
   public var dnsSearch: [String] = []
   public var dnsOptions: [String] = []
+  /// Leaves the image's /etc/hosts.
+  public var leavesHosts = false
   /// `name:address`.
   public var extraHosts: [String] = []
 
@@ -136,6 +157,10 @@ public struct ResourceRequest: Equatable, Sendable {
   public var cpuPeriod: UInt64?
   /// In microseconds.
   public var cpuQuota: Int64?
+  /// In microseconds; of control groups of version 1.
+  public var cpuRealtimePeriod: UInt64?
+  /// In microseconds.
+  public var cpuRealtimeRuntime: Int64?
   public var cpusetCPUs: String?
   public var cpusetMemoryNodes: String?
   /// -1 is unlimited.

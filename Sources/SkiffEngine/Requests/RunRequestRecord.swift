@@ -22,6 +22,9 @@ extension RunRequest: FieldRecord {
     RecordField("stopTimeoutSeconds", { $0.stopTimeoutSeconds }, { $0.stopTimeoutSeconds = $1 }),
     RecordField("oomScoreAdjustment", { $0.oomScoreAdjustment }, { $0.oomScoreAdjustment = $1 }),
     RecordField("resourceLimits", { $0.resourceLimits }, { $0.resourceLimits = $1 }),
+    RecordField("usesCallersLimits", { $0.usesCallersLimits }, { $0.usesCallersLimits = $1 }),
+    RecordField("timeZone", { $0.timeZone }, { $0.timeZone = $1 }),
+    RecordField("pidFile", { $0.pidFile }, { $0.pidFile = $1 }),
     RecordField("hostname", { $0.hostname }, { $0.hostname = $1 }),
     RecordField("domainname", { $0.domainname }, { $0.domainname = $1 }),
     RecordField("labels", { $0.labels }, { $0.labels = $1 }),
@@ -31,10 +34,14 @@ extension RunRequest: FieldRecord {
     RecordField("logDriver", { $0.logDriver }, { $0.logDriver = $1 }),
     RecordField("logOptions", { $0.logOptions }, { $0.logOptions = $1 }),
     RecordField("isReadOnly", { $0.isReadOnly }, { $0.isReadOnly = $1 }),
+    RecordField("hasWritableTemporaries", { $0.hasWritableTemporaries }, { $0.hasWritableTemporaries = $1 }),
+    RecordField("volumesFrom", { $0.volumesFrom }, { $0.volumesFrom = $1 }),
     RecordField("mounts", { $0.mounts }, { $0.mounts = $1 }),
     RecordField("shmSizeBytes", { $0.shmSizeBytes }, { $0.shmSizeBytes = $1 }),
     RecordField("devices", { $0.devices }, { $0.devices = $1 }),
     RecordField("deviceRules", { $0.deviceRules }, { $0.deviceRules = $1 }),
+    RecordField("cdiDevices", { $0.cdiDevices }, { $0.cdiDevices = $1 }),
+    RecordField("landlockRules", { $0.landlockRules }, { $0.landlockRules = $1 }),
     RecordField("sysctls", { $0.sysctls }, { $0.sysctls = $1 }),
     RecordField("pidNamespace", { $0.pidNamespace }, { $0.pidNamespace = $1 }),
     RecordField("ipcNamespace", { $0.ipcNamespace }, { $0.ipcNamespace = $1 }),
@@ -42,9 +49,13 @@ extension RunRequest: FieldRecord {
     RecordField("cgroupNamespace", { $0.cgroupNamespace }, { $0.cgroupNamespace = $1 }),
     RecordField("userNamespace", { $0.userNamespace }, { $0.userNamespace = $1 }),
     RecordField("network", { $0.network }, { $0.network = $1 }),
+    RecordField("publishedPorts", { $0.publishedPorts }, { $0.publishedPorts = $1 }),
+    RecordField("publishesAllPorts", { $0.publishesAllPorts }, { $0.publishesAllPorts = $1 }),
+    RecordField("exposedPorts", { $0.exposedPorts }, { $0.exposedPorts = $1 }),
     RecordField("dnsServers", { $0.dnsServers }, { $0.dnsServers = $1 }),
     RecordField("dnsSearch", { $0.dnsSearch }, { $0.dnsSearch = $1 }),
     RecordField("dnsOptions", { $0.dnsOptions }, { $0.dnsOptions = $1 }),
+    RecordField("leavesHosts", { $0.leavesHosts }, { $0.leavesHosts = $1 }),
     RecordField("extraHosts", { $0.extraHosts }, { $0.extraHosts = $1 }),
     RecordField("addedCapabilities", { $0.addedCapabilities }, { $0.addedCapabilities = $1 }),
     RecordField("droppedCapabilities", { $0.droppedCapabilities }, { $0.droppedCapabilities = $1 }),
@@ -75,6 +86,8 @@ extension ResourceRequest: FieldRecord, RecordValue {
     RecordField("cpuShares", { $0.cpuShares }, { $0.cpuShares = $1 }),
     RecordField("cpuPeriod", { $0.cpuPeriod }, { $0.cpuPeriod = $1 }),
     RecordField("cpuQuota", { $0.cpuQuota }, { $0.cpuQuota = $1 }),
+    RecordField("cpuRealtimePeriod", { $0.cpuRealtimePeriod }, { $0.cpuRealtimePeriod = $1 }),
+    RecordField("cpuRealtimeRuntime", { $0.cpuRealtimeRuntime }, { $0.cpuRealtimeRuntime = $1 }),
     RecordField("cpusetCPUs", { $0.cpusetCPUs }, { $0.cpusetCPUs = $1 }),
     RecordField("cpusetMemoryNodes", { $0.cpusetMemoryNodes }, { $0.cpusetMemoryNodes = $1 }),
     RecordField("pidsLimit", { $0.pidsLimit }, { $0.pidsLimit = $1 }),
@@ -97,6 +110,11 @@ extension MountRequest: FieldRecord, RecordValue {
     RecordField("destination", { $0.destination }, { $0.destination = $1 }),
     RecordField("isReadOnly", { $0.isReadOnly }, { $0.isReadOnly = $1 }),
     RecordField("isRecursive", { $0.isRecursive }, { $0.isRecursive = $1 }),
+    RecordField("leavesInnerMountsWritable", { $0.leavesInnerMountsWritable }, { $0.leavesInnerMountsWritable = $1 }),
+    RecordField("isOverlay", { $0.isOverlay }, { $0.isOverlay = $1 }),
+    RecordField("changesOwner", { $0.changesOwner }, { $0.changesOwner = $1 }),
+    RecordField("volumeLabels", { $0.volumeLabels }, { $0.volumeLabels = $1 }),
+    RecordField("volumeOptions", { $0.volumeOptions }, { $0.volumeOptions = $1 }),
     RecordField("propagation", { $0.propagation }, { $0.propagation = $1 }),
     RecordField("copiesFromImage", { $0.copiesFromImage }, { $0.copiesFromImage = $1 }),
     RecordField("options", { $0.options }, { $0.options = $1 }),
@@ -108,6 +126,7 @@ extension MountRequest.Source: RecordValue {
     switch self {
     case .bind(let path, let createsMissing): ["bind": .string(path), "createsMissing": .bool(createsMissing)]
     case .volume(let name): ["volume": JSONValue(name)]
+    case .image(let name): ["image": .string(name)]
     case .tmpfs: ["tmpfs": true]
     }
   }
@@ -117,6 +136,8 @@ extension MountRequest.Source: RecordValue {
       self = .bind(path: path, createsMissing: recorded["createsMissing"]?.bool ?? false)
     } else if let volume = recorded["volume"] {
       self = .volume(name: volume.string)
+    } else if let image = recorded["image"]?.string {
+      self = .image(name: image)
     } else if recorded["tmpfs"] != nil {
       self = .tmpfs
     } else {
@@ -180,6 +201,41 @@ extension NamespaceRequest: TextRecordValue {
 
 extension NetworkRequest: TextRecordValue {
   init?(reading text: String) { self.init(parsing: text) }
+}
+
+extension PortRequest: TextRecordValue {
+  init?(reading text: String) {
+    do throws(EngineError) {
+      try self.init(parsing: text)
+    } catch {
+      return nil
+    }
+  }
+}
+
+extension ExposedPort: TextRecordValue {
+  init?(reading text: String) {
+    do throws(EngineError) {
+      guard let port = try ExposedPort.parse(text).first else { return nil }
+      self = port
+    } catch {
+      return nil
+    }
+  }
+}
+
+extension CDIDeviceName: TextRecordValue {
+  init?(reading text: String) { self.init(parsing: text) }
+}
+
+extension VolumesFromRequest: TextRecordValue {
+  init?(reading text: String) {
+    do throws(EngineError) {
+      try self.init(parsing: text)
+    } catch {
+      return nil
+    }
+  }
 }
 
 extension LogDriver: TextRecordValue {

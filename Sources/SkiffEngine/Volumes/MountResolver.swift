@@ -1,15 +1,26 @@
+import SkiffImages
 import SkiffKernel
+import SkiffSpec
 
 /// Finds, or makes, what a container's mounts lead to.
 struct MountResolver: ~Copyable {
+  private let engine: Engine
   private let containerID: String
+  private let containerPath: String
   private let volumes: VolumeStore
   private let reader: RootfsReader
   /// The volumes that were made here for this container alone: removed again if the container does not come to be.
   private(set) var made: [String] = []
+  /// The chain ids of the layers of images that are mounted.
+  private(set) var mountedLayers: [String] = []
+  private var overlayCount = 0
 
-  init(containerID: String, volumes: consuming VolumeStore, rootfs: RootfsRecord) {
+  init(
+    engine: Engine, containerID: String, containerPath: String, volumes: consuming VolumeStore, rootfs: RootfsRecord
+  ) {
+    self.engine = engine
     self.containerID = containerID
+    self.containerPath = containerPath
     self.volumes = volumes
     self.reader = RootfsReader(rootfs)
   }
@@ -20,24 +31,96 @@ struct MountResolver: ~Copyable {
     switch request.source {
     case .tmpfs: break
     case .bind(let path, let createsMissing):
-      record.hostPath = try bindSource(path, createsMissing: createsMissing)
-    case .volume(let name):
-      let volume: String
-      if let name {
-        volume = name
+      let source = try bindSource(path, createsMissing: createsMissing && !request.isOverlay)
+      if request.isOverlay {
+        record.overlay = try writableOverlay(over: [source])
       } else {
-        volume = try VolumeName.makeAnonymous(for: containerID)
-        record.isAnonymous = true
+        record.hostPath = source
       }
-      record.volume = volume
-      record.hostPath = volumes.dataPath(volume)
-      let isNew = try volumes.make(volume, isAnonymous: record.isAnonymous) { data throws(EngineError) in
-        if request.copiesFromImage { try fill(data, from: request.destination) }
-      }
-      if isNew { made.append(volume) }
+    case .image(let name): record.overlay = try imageOverlay(name, isWritable: request.isOverlay)
+    case .volume(let name): try resolveVolume(name, request, &record)
     }
     return record
   }
+
+  private mutating func resolveVolume(
+    _ name: String?, _ request: MountRequest, _ record: inout MountRecord
+  ) throws(EngineError) {
+    let volume: String
+    if let name {
+      volume = name
+    } else {
+      volume = try VolumeName.makeAnonymous(for: containerID)
+      record.isAnonymous = true
+    }
+    record.volume = volume
+    let asked = try VolumeOptions(request.volumeOptions)
+    let isNew = try volumes.make(
+      volume, labels: request.volumeLabels, options: request.volumeOptions, isAnonymous: record.isAnonymous
+    ) { data throws(EngineError) in
+      if request.copiesFromImage, asked == .directory { try fill(data, from: request.destination) }
+    }
+    if isNew { made.append(volume) }
+    switch isNew ? asked : try VolumeOptions(try volumes.volume(volume)?.options ?? [:]) {
+    case .directory: record.hostPath = volumes.dataPath(volume)
+    case .bind(let path, let isReadOnly):
+      record.hostPath = try bindSource(path, createsMissing: false)
+      if isReadOnly { record.request.isReadOnly = true }
+    case .fileSystem(let fileSystem): record.fileSystem = fileSystem
+    }
+  }
+
+  // MARK: Overlays
+
+  /// A writable layer in the container's directory, which goes with it, over directories that stay as they are.
+  private mutating func writableOverlay(over lower: [String]) throws(EngineError) -> OverlayLayers {
+    let place = "\(containerPath)/overlay\(overlayCount)"
+    overlayCount += 1
+    let top = lower[0]
+    try naming("make", place) { () throws(Errno) in
+      let container = try Descriptor.workingDirectory.open(try KernelPath(containerPath), [.readOnly, .directory])
+      let name = try KernelPath("overlay\(overlayCount - 1)")
+      try container.descriptor.makeDirectory(name, mode: 0o700)
+      let directory = try container.descriptor.open(name, [.readOnly, .directory, .noFollow])
+      try directory.descriptor.makeDirectory("upper", mode: 0o755)
+      try directory.descriptor.makeDirectory("work", mode: 0o700)
+      // The root of an overlay looks as that of its upper directory.
+      let upper = try directory.descriptor.open("upper", [.readOnly, .directory, .noFollow])
+      let source = try Descriptor.workingDirectory.open(try KernelPath(top), [.readOnly, .directory])
+      try upper.descriptor.copyFacts(of: source.descriptor)
+    }
+    return OverlayLayers(lower: lower, upper: place + "/upper", work: place + "/work")
+  }
+
+  private mutating func imageOverlay(_ name: String, isWritable: Bool) throws(EngineError) -> OverlayLayers {
+    let image = try engine.resolveImage(name, platform: nil, pull: .missing)
+    let lower: [String]
+    do throws(ImageStoreError) {
+      lower = try ContainerTree(layers: image.layers, containerDirectory: containerPath)
+        .readOnlyTrees(chainIDs: image.chainIDs)
+    } catch {
+      throw EngineError(error)
+    }
+    guard !lower.isEmpty else { throw .refused("cannot mount the image \(name): it has no layers") }
+    for chainID in image.chainIDs where !mountedLayers.contains(chainID.text) { mountedLayers.append(chainID.text) }
+    if isWritable { return try writableOverlay(over: lower) }
+    // An overlay of one directory alone is none to the kernel: an empty one lies beneath it.
+    return OverlayLayers(lower: lower.count > 1 ? lower : lower + [try emptyDirectory()])
+  }
+
+  private func emptyDirectory() throws(EngineError) -> String {
+    let path = "\(containerPath)/nothing"
+    try naming("make", path) { () throws(Errno) in
+      do throws(Errno) {
+        try Descriptor.workingDirectory.makeDirectory(try KernelPath(path), mode: 0o755)
+      } catch {
+        guard error == .exists else { throw error }
+      }
+    }
+    return path
+  }
+
+  // MARK: Directories
 
   private func bindSource(_ path: String, createsMissing: Bool) throws(EngineError) -> String {
     let cleaned = SpecComposer.cleaned(path)

@@ -8,6 +8,8 @@ public struct Volume: Equatable, Sendable {
   public var mountpoint: String
   public var created: String
   public var labels: [String: String]
+  /// What is mounted in place of a directory of its own: `type`, `device`, `o`.
+  public var options: [String: String]
   /// Whether it was made for one container that did not name it.
   public var isAnonymous: Bool
 }
@@ -21,6 +23,7 @@ package struct VolumeStore: ~Copyable {
 
   static let dataName: KernelPath = "_data"
   private static let recordName: KernelPath = "volume.json"
+  private static let shareName: KernelPath = "shared"
   private static let limit = 1 << 17
 
   /// Opens the volumes beneath the engine's root.
@@ -47,6 +50,7 @@ package struct VolumeStore: ~Copyable {
       return Volume(
         name: name, mountpoint: dataPath(name), created: record["created"]?.string ?? "",
         labels: record["labels"].flatMap([String: String].init(recorded:)) ?? [:],
+        options: record["options"].flatMap([String: String].init(recorded:)) ?? [:],
         isAnonymous: record["isAnonymous"]?.bool ?? false)
     } catch {
       throw .damaged(thing: "\(path)/\(name)/volume.json", reason: "\(error)")
@@ -56,19 +60,21 @@ package struct VolumeStore: ~Copyable {
   /// Makes a volume. `fill` is called with its empty data directory before anybody can see the volume; false when there is one of
   /// that name already.
   package func make(
-    _ name: String, labels: [String: String] = [:], isAnonymous: Bool = false,
+    _ name: String, labels: [String: String] = [:], options: [String: String] = [:], isAnonymous: Bool = false,
     fill: (Descriptor) throws(EngineError) -> Void = { _ in }
   ) throws(EngineError) -> Bool {
     if try volume(name) != nil { return false }
-    let record: JSONValue = [
-      "created": .string("\(Timestamp.now())"), "labels": JSONValue(labels), "isAnonymous": .bool(isAnonymous),
-    ]
+    var record: JSONObject = JSONObject([
+      ("created", .string("\(Timestamp.now())")), ("labels", JSONValue(labels)), ("isAnonymous", .bool(isAnonymous)),
+    ])
+    if !options.isEmpty { record["options"] = JSONValue(options) }
+    let content = JSONValue.object(record).serialized()
     let directory = directory.descriptor
     let place = try naming("make", "volume \(name)") { () throws(Errno) in try makeDraft() }
     let draft = place.name
     do throws(EngineError) {
       let data = try naming("make", "volume \(name)") { () throws(Errno) in
-        try place.descriptor.replaceFile(Self.recordName, with: record.serialized())
+        try place.descriptor.replaceFile(Self.recordName, with: content)
         try place.descriptor.makeDirectory(Self.dataName, mode: 0o755)
         let data = try place.descriptor.open(Self.dataName, [.readOnly, .directory, .noFollow])
         try data.descriptor.changeMode(0o755)
@@ -88,6 +94,27 @@ package struct VolumeStore: ~Copyable {
       throw error
     }
     return true
+  }
+
+  /// Notes that a container other than the one that a volume was made for has it, too.
+  package func share(_ name: String) throws(EngineError) {
+    let directory = directory.descriptor
+    try naming("share", "volume \(name)") { () throws(Errno) in
+      let place = try directory.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+      _ = try place.descriptor.open(Self.shareName, [.writeOnly, .create, .noFollow], mode: 0o600)
+    }
+  }
+
+  /// Whether that was ever noted.
+  package func isShared(_ name: String) throws(EngineError) -> Bool {
+    let directory = directory.descriptor
+    do throws(Errno) {
+      _ = try directory.status(try KernelPath("\(name)/\(Self.shareName)"))
+      return true
+    } catch {
+      if error == .notFound { return false }
+      throw .kernel(act: "look at", thing: "volume \(name)", cause: error)
+    }
   }
 
   /// A directory with a name that says that it is not a volume yet, held: a sweep leaves it alone.

@@ -55,6 +55,16 @@ package struct ContainerTree: Sendable {
     return records
   }
 
+  /// The directories that an image's files are in, the topmost first, each to be laid over the next; none is to be written to.
+  package func readOnlyTrees(chainIDs: [Digest]) throws(ImageStoreError) -> [String] {
+    let records = try visibleRecords(chainIDs)
+    switch layers.driver {
+    case .overlay, .copy: return records.reversed().map { layers.treePath($0.chainID) }
+    // A snapshot holds all that is beneath it.
+    case .btrfs: return records.last.map { [layers.treePath($0.chainID)] } ?? []
+    }
+  }
+
   private func prepareOverlay(
     _ directory: Descriptor, _ records: [LayerRecord]
   ) throws(ImageStoreError) -> RootfsDescription {

@@ -1,4 +1,4 @@
-internal import SkiffKernel
+package import SkiffKernel
 
 /// Copies a layer in its `portable` form over a tree: what the layer removes goes, what it holds comes.
 ///
@@ -136,7 +136,7 @@ struct TreeMerge: ~Copyable {
 
 extension Descriptor {
   /// Gives this file or directory the owner, mode, attributes and times of another; overlayfs's own attributes aside.
-  func copyFacts(of source: Descriptor) throws(Errno) {
+  package func copyFacts(of source: Descriptor) throws(Errno) {
     let status = try source.status()
     try changeOwner(userID: status.userID, groupID: status.groupID)
     try changeMode(status.permissions)

@@ -31,7 +31,8 @@ struct ListContainers: Command {
     form.flag("-l --latest", "Only the newest, whatever it does.") { $0.latest = $1 }
     form.number("-n --last", "NUMBER", "Only the newest so many.") { (values, number: Int) in values.last = number }
     form.value(
-      "-f --filter", "KEY=VALUE", "name, id, status, label, ancestor, before, since, exited, network, volume, health."
+      "-f --filter", "KEY=VALUE",
+      "name, id, status, label, ancestor, before, since, exited, network, volume, publish, expose, health."
     ) {
       $0.filter.append($1)
     }
@@ -101,7 +102,7 @@ struct ListContainers: Command {
       container.mounts.map { noTrunc ? $0 : HumanText.shortened($0, to: 15) }.joined(separator: ","))
     row["Names"] = .string(container.name)
     row["Networks"] = .string(container.network)
-    row["Ports"] = ""
+    row["Ports"] = .string(container.ports)
     row["RunningFor"] = .string(HumanText.ago(container.created))
     row["Size"] = .string(try engine.map { engine throws(EngineError) in try Self.size(container, engine) } ?? "0B")
     row["State"] = .string(container.status.word)

@@ -176,19 +176,23 @@ struct VolumeCreate: Command {
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--label", "KEY=VALUE", "A label.") { $0.label.append($1) }
     form.value("-d --driver", "local", "Who keeps it.") { $0.driver = $1 }
-    form.value("-o --opt", "KEY=VALUE", nil) { $0.options.append($1) }
+    form.value("-o --opt", "KEY=VALUE", "What is mounted in its place: type, device, o.") { $0.options.append($1) }
     form.optionalWord("NAME", "Its name.", completes: .nothing) { $0.name = $1 }
   }
 
   func run() throws {
     guard driver == "local" else { throw EngineError.notBuilt("the volume driver \(driver)") }
-    if let option = options.first { throw EngineError.notBuilt("--opt \(option): options of volumes") }
+    var chosen: [String: String] = [:]
+    for text in options {
+      let parsed = try EnvironmentOption.label(text, option: "--opt")
+      chosen[parsed.key] = parsed.value
+    }
     var labels: [String: String] = [:]
     for text in label {
       let parsed = try EnvironmentOption.label(text, option: "--label")
       labels[parsed.key] = parsed.value
     }
-    Console.print(try GlobalOptions.current.engine().makeVolume(name, labels: labels))
+    Console.print(try GlobalOptions.current.engine().makeVolume(name, labels: labels, options: chosen))
   }
 }
 

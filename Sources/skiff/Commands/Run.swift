@@ -11,6 +11,8 @@ struct Run: Command {
   var detach = false
   var detachKeys: String?
   var sigProxy = true
+  var attach: [String] = []
+  var preserveFds: UInt32?
   var explain = false
   var explainDry = false
   var quiet = false
@@ -34,6 +36,12 @@ struct Run: Command {
       127 that it was not found, 128 and more that a signal ended it.
       """
     form.flag("-d --detach", "Run in the background, and print the container's id.") { $0.detach = $1 }
+    form.value("-a --attach", "STREAM", "Stay with these streams alone: stdin, stdout, stderr.") {
+      $0.attach.append($1)
+    }
+    form.number("--preserve-fds", "NUMBER", "So many further open files of the caller's, from number 3 on.") {
+      (values, number: UInt32) in values.preserveFds = number
+    }
     form.value("--detach-keys", "KEYS", "The keys that leave a terminal (ctrl-p,ctrl-q).") { $0.detachKeys = $1 }
     form.flag("--sig-proxy", "Pass signals on to the container.") { $0.sigProxy = $1 }
     form.flag("--explain", orOneOf: ["dry"], "Say how it is made, step by step; --explain=dry only says it.") {
@@ -52,6 +60,8 @@ struct Run: Command {
   }
 
   private func perform() throws(EngineError) -> RunOutcome? {
+    // Before anything is opened here.
+    let preserved = try PreservedFiles.count(preserveFds)
     var builder = RequestBuilder(options, words: words)
     let request = try builder.build()
     let engine = try GlobalOptions.current.engine()
@@ -67,9 +77,12 @@ struct Run: Command {
     foreground.detaches = detach
     foreground.detachKeys = try DetachKeysOption.parse(detachKeys)
     foreground.passesSignals = sigProxy
+    foreground.preservedDescriptors = preserved
     foreground.explains = explain
+    try AttachedStreams(attach, detaches: detach).apply(to: &foreground)
     foreground.consoleSize = TerminalSize.current()
     let cidfile = try CIDFile(options.names.cidfile)
+    try options.removeReplaced(engine)
     let outcome = try engine.run(
       request, pull: pull, foreground, warn: Console.warn,
       onCreated: { created throws(EngineError) in try cidfile.write(created.id) },
@@ -106,6 +119,7 @@ struct Create: Command {
       let request = try builder.build()
       let engine = try GlobalOptions.current.engine()
       let cidfile = try CIDFile(options.names.cidfile)
+      try options.removeReplaced(engine)
       let created = try engine.create(request, pull: try options.pullPolicy())
       created.warnings.forEach(Console.warn)
       do throws(EngineError) {
@@ -122,9 +136,42 @@ struct Create: Command {
 extension ContainerOptions {
   func pullPolicy() throws(EngineError) -> PullPolicy {
     guard let policy = PullPolicy(rawValue: image.pull) else {
-      throw .invalidOption(name: "--pull", value: image.pull, reason: "it is missing, always or never")
+      throw .invalidOption(name: "--pull", value: image.pull, reason: "it is missing, always, newer or never")
     }
     return policy
+  }
+
+  /// Makes room for the name where that was asked for.
+  func removeReplaced(_ engine: Engine) throws(EngineError) {
+    guard names.replace else { return }
+    guard let name = names.name else { throw .refused("cannot replace container without --name being set") }
+    do throws(EngineError) {
+      try engine.remove(name, force: true)
+    } catch {
+      guard case .noSuchContainer = error else { throw error }
+    }
+  }
+}
+
+/// `--attach`
+struct AttachedStreams {
+  private let streams: Set<String>
+
+  init(_ words: [String], detaches: Bool) throws(EngineError) {
+    streams = Set(words.map { $0.lowercased() })
+    if detaches, !streams.isEmpty {
+      throw .refused("conflicting options: cannot specify both --attach and --detach")
+    }
+    if let other = streams.first(where: { !["stdin", "stdout", "stderr"].contains($0) }) {
+      throw .invalidOption(name: "--attach", value: other, reason: "valid streams are STDIN, STDOUT and STDERR")
+    }
+  }
+
+  func apply(to options: inout ForegroundOptions) {
+    guard !streams.isEmpty else { return }
+    options.sendsInput = streams.contains("stdin")
+    options.showsOutput = streams.contains("stdout")
+    options.showsErrors = streams.contains("stderr")
   }
 }
 

@@ -8,6 +8,7 @@ struct ProcessOptions: OptionGroup {
   var tty = false
   var env: [String] = []
   var envFile: [String] = []
+  var envHost = false
   var workdir: String?
   var user: String?
   var groupAdd: [String] = []
@@ -18,20 +19,26 @@ struct ProcessOptions: OptionGroup {
   var stopTimeout: Int64?
   var oomScoreAdj: Int32?
   var umask: String?
+  var timeZone: String?
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.flag("-i --interactive", "Keep standard input open.") { $0.interactive = $1 }
     form.flag("-t --tty", "Give the container a terminal.") { $0.tty = $1 }
     form.value("-e --env", "NAME=VALUE", "Set a variable; NAME alone takes the caller's value.") { $0.env.append($1) }
     form.value("--env-file", "FILE", "Read variables from a file.") { $0.envFile.append($1) }
+    form.flag("--env-host", "Set all of the caller's variables, beneath what else is set.") { $0.envHost = $1 }
     form.value("-w --workdir", "DIR", "The working directory.") { $0.workdir = $1 }
     form.value("-u --user", "USER[:GROUP]", "Who runs it: name or number, with a group if wanted.") { $0.user = $1 }
-    form.value("--group-add", "GROUP", "A further group.") { $0.groupAdd.append($1) }
+    form.value("--group-add", "GROUP", "A further group; keep-groups for those of the caller.") {
+      $0.groupAdd.append($1)
+    }
     form.value("--entrypoint", "PROGRAM", "Run this instead of the image's entry point; \"\" runs the command alone.") {
       $0.entrypoint = $1
     }
     form.flag("--init", "Run a small init that reaps processes and passes signals on.") { $0.usesInit = $1 }
-    form.value("--ulimit", "NAME=SOFT[:HARD]", "A resource limit.") { $0.ulimit.append($1) }
+    form.value("--ulimit", "NAME=SOFT[:HARD]", "A resource limit; host for those of the caller.") {
+      $0.ulimit.append($1)
+    }
     form.value("--stop-signal", "SIGNAL", "The signal that asks it to end.") { $0.stopSignal = $1 }
     form.number("--stop-timeout", "SECONDS", "How long it may take to end, before it is killed.") {
       (values, number: Int64) in values.stopTimeout = number
@@ -39,6 +46,7 @@ struct ProcessOptions: OptionGroup {
     form.number("--oom-score-adj", "NUMBER", "Sooner (to 1000) or later (to -1000) killed when memory is short.") {
       (values, number: Int32) in values.oomScoreAdj = number
     }
+    form.value("--tz", "ZONE", "The time zone: Europe/Berlin, or local for the host's.") { $0.timeZone = $1 }
     form.value("--umask", "MASK", "The file mode mask, octal.") { $0.umask = $1 }
   }
 }
@@ -52,6 +60,8 @@ struct NameOptions: OptionGroup {
   var labelFile: [String] = []
   var annotation: [String] = []
   var cidfile: String?
+  var pidfile: String?
+  var replace = false
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--name", "NAME", "The container's name.") { $0.name = $1 }
@@ -61,6 +71,10 @@ struct NameOptions: OptionGroup {
     form.value("--label-file", "FILE", "Read labels from a file.") { $0.labelFile.append($1) }
     form.value("--annotation", "KEY=VALUE", "An annotation for the runtime.") { $0.annotation.append($1) }
     form.value("--cidfile", "FILE", "Write the container's id to a new file.") { $0.cidfile = $1 }
+    form.value("--pidfile", "FILE", "Write the number of its first process to a file, at each start.") {
+      $0.pidfile = $1
+    }
+    form.flag("--replace", "Remove a container that has the name.") { $0.replace = $1 }
   }
 }
 
@@ -70,8 +84,11 @@ struct SightOptions: OptionGroup {
   var mount: [String] = []
   var tmpfs: [String] = []
   var readOnly = false
+  var readOnlyTmpfs = false
+  var volumesFrom: [String] = []
   var shmSize: String?
   var device: [String] = []
+  var gpus: [String] = []
   var deviceRule: [String] = []
   var rootfs: String?
 
@@ -82,8 +99,15 @@ struct SightOptions: OptionGroup {
     form.value("--mount", "type=…,source=…,target=…", "The same at length.") { $0.mount.append($1) }
     form.value("--tmpfs", "PATH[:OPTIONS]", "Memory as a file system.") { $0.tmpfs.append($1) }
     form.flag("--read-only", "The root file system cannot be written.") { $0.readOnly = $1 }
+    form.flag("--read-only-tmpfs", "With --read-only, memory at /run, /tmp and /var/tmp.") { $0.readOnlyTmpfs = $1 }
+    form.value("--volumes-from", "CONTAINER[:ro|rw]", "The volumes and directories of another container.") {
+      $0.volumesFrom.append($1)
+    }
     form.value("--shm-size", "BYTES", "Size of /dev/shm (64m).") { $0.shmSize = $1 }
-    form.value("--device", "PATH[:PATH[:rwm]]", "A device of the host.") { $0.device.append($1) }
+    form.value("--device", "PATH[:PATH[:rwm]]", "A device of the host, or vendor.com/class=name, a CDI device.") {
+      $0.device.append($1)
+    }
+    form.value("--gpus", "all|NUMBER|device=…", "GPUs, by their CDI names (nvidia.com/gpu=…).") { $0.gpus.append($1) }
     form.value("--device-cgroup-rule", "\"c 42:* rmw\"", "Devices that may be used once their nodes are made.") {
       $0.deviceRule.append($1)
     }
@@ -119,17 +143,29 @@ struct NamespaceOptions: OptionGroup {
 /// How a container reaches others.
 struct NetworkOptions: OptionGroup {
   var network: String?
+  var publish: [String] = []
+  var publishAll = false
+  var expose: [String] = []
   var dns: [String] = []
   var dnsSearch: [String] = []
   var dnsOption: [String] = []
   var addHost: [String] = []
+  var noHosts = false
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--network --net", "bridge|host|none|container:NAME", "Its network (bridge).") { $0.network = $1 }
+    form.value(
+      "-p --publish", "[ADDRESS:][PORT:]PORT[/PROTOCOL]", "A port of the host that leads to one of the container."
+    ) {
+      $0.publish.append($1)
+    }
+    form.flag("-P --publish-all", "Publish every exposed port on a free one of the host.") { $0.publishAll = $1 }
+    form.value("--expose", "PORT[-PORT][/PROTOCOL]", "A port that the container listens on.") { $0.expose.append($1) }
     form.value("--dns", "ADDRESS", "A server of names.") { $0.dns.append($1) }
     form.value("--dns-search", "DOMAIN", "A domain to look short names up in.") { $0.dnsSearch.append($1) }
     form.value("--dns-option --dns-opt", "OPTION", "An option of the resolver.") { $0.dnsOption.append($1) }
     form.value("--add-host", "NAME:ADDRESS", "A line of /etc/hosts.") { $0.addHost.append($1) }
+    form.flag("--no-hosts", "Leave the image's /etc/hosts.") { $0.noHosts = $1 }
   }
 }
 
@@ -140,6 +176,7 @@ struct RightsOptions: OptionGroup {
   var privileged = false
   var securityOpt: [String] = []
   var sysctl: [String] = []
+  var landlock: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--cap-add", "NAME", "Add a capability, or ALL.") { $0.capAdd.append($1) }
@@ -148,6 +185,9 @@ struct RightsOptions: OptionGroup {
     form.value(
       "--security-opt", "OPTION", "no-new-privileges, seccomp=unconfined|FILE, apparmor=…, systempaths=unconfined."
     ) { $0.securityOpt.append($1) }
+    form.value(
+      "--landlock", "ro=PATH,rw=PATH,connect=PORT,bind=PORT", "Only these files, and TCP ports, may be reached."
+    ) { $0.landlock.append($1) }
     form.value("--sysctl", "NAME=VALUE", "A setting of the kernel, in a namespace of its own.") { $0.sysctl.append($1) }
   }
 }
@@ -163,6 +203,8 @@ struct LimitOptions: OptionGroup {
   var cpuShares: UInt64?
   var cpuPeriod: UInt64?
   var cpuQuota: Int64?
+  var cpuRtPeriod: UInt64?
+  var cpuRtRuntime: Int64?
   var cpusetCpus: String?
   var cpusetMems: String?
   var pidsLimit: Int64?
@@ -173,6 +215,7 @@ struct LimitOptions: OptionGroup {
   var deviceReadIops: [String] = []
   var deviceWriteIops: [String] = []
   var cgroupParent: String?
+  var cgroups: String?
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("-m --memory", "BYTES", "Memory: 500m, 1.5g.") { $0.memory = $1 }
@@ -194,6 +237,12 @@ struct LimitOptions: OptionGroup {
     form.number("--cpu-quota", "MICROSECONDS", "CPU time in each period.") { (values, number: Int64) in
       values.cpuQuota = number
     }
+    form.number("--cpu-rt-period", "MICROSECONDS", "The period of real-time processes.") { (values, number: UInt64) in
+      values.cpuRtPeriod = number
+    }
+    form.number("--cpu-rt-runtime", "MICROSECONDS", "CPU time of real-time processes in each period.") {
+      (values, number: Int64) in values.cpuRtRuntime = number
+    }
     form.value("--cpuset-cpus", "LIST", "The CPUs it runs on: 0-2,5.") { $0.cpusetCpus = $1 }
     form.value("--cpuset-mems", "LIST", "The memory nodes it uses.") { $0.cpusetMems = $1 }
     form.number("--pids-limit", "NUMBER", "Processes and threads (2048); -1 for no limit.") { (values, number: Int64) in
@@ -207,6 +256,9 @@ struct LimitOptions: OptionGroup {
     form.value("--device-write-bps", "PATH:BYTES", "Bytes written a second.") { $0.deviceWriteBps.append($1) }
     form.value("--device-read-iops", "PATH:NUMBER", "Reads a second.") { $0.deviceReadIops.append($1) }
     form.value("--device-write-iops", "PATH:NUMBER", "Writes a second.") { $0.deviceWriteIops.append($1) }
+    form.value("--cgroups", "enabled", "A control group of its own; the monitor is in none of its own (no-conmon).") {
+      $0.cgroups = $1
+    }
     form.value("--cgroup-parent", "PATH", "The control group that its own is made in (/skiff).") {
       $0.cgroupParent = $1
     }
@@ -247,7 +299,7 @@ struct ImageOptions: OptionGroup {
   var removes = false
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.value("--pull", "WHEN", "Fetch the image: missing, always or never.") { $0.pull = $1 }
+    form.value("--pull", "WHEN", "Fetch the image: missing, always, newer or never.") { $0.pull = $1 }
     form.value("--platform", "OS/ARCH", "The platform of the image.") { $0.platform = $1 }
     form.value(
       "--log-driver", "json-file|local|k8s-file|journald|none|passthrough", "Where output is kept (json-file)."

@@ -49,6 +49,7 @@ struct RequestBuilder {
   private mutating func takeProcess(_ options: ProcessOptions) throws(EngineError) {
     request.isInteractive = options.interactive
     request.hasTerminal = options.tty
+    if options.envHost { request.environment += ProcessEnvironment.all().filter { !$0.hasPrefix("=") } }
     for path in options.envFile { request.environment += try Self.environment(inFile: path) }
     for text in options.env {
       request.environment.append(
@@ -57,9 +58,20 @@ struct RequestBuilder {
     request.workingDirectory = options.workdir
     request.user = options.user
     request.additionalGroups = options.groupAdd
+    if options.groupAdd.contains("keep-groups") {
+      guard options.groupAdd.count == 1 else {
+        throw .refused("the '--group-add keep-groups' option is not allowed with any other --group-add options")
+      }
+      request.additionalGroups = []
+      request.annotations["run.oci.keep_original_groups"] = "1"
+    }
+    request.timeZone = options.timeZone
     request.entrypoint = options.entrypoint.map { $0.isEmpty ? [] : [$0] }
     request.usesInit = options.usesInit
-    for text in options.ulimit { request.resourceLimits.append(try ResourceLimitRequest(parsing: text)) }
+    request.usesCallersLimits = options.ulimit.contains("host")
+    for text in options.ulimit where text != "host" {
+      request.resourceLimits.append(try ResourceLimitRequest(parsing: text))
+    }
     request.stopSignal = options.stopSignal
     request.stopTimeoutSeconds = options.stopTimeout
     if let score = options.oomScoreAdj, !(-1000...1000).contains(score) {
@@ -92,6 +104,9 @@ struct RequestBuilder {
   private mutating func takeNames(_ options: NameOptions) throws(EngineError) {
     request.name = options.name
     request.hostname = options.hostname
+    if let path = options.pidfile {
+      request.pidFile = path.hasPrefix("/") ? path : try EngineConfiguration.workingDirectoryPath() + "/" + path
+    }
     request.domainname = options.domainname
     for path in options.labelFile {
       let content = String(decoding: try Self.file(path, limitBytes: 1 << 20), as: UTF8.self)
@@ -121,8 +136,17 @@ struct RequestBuilder {
     }
     for text in options.tmpfs { request.mounts.append(try MountRequest(parsingTmpfs: text)) }
     request.isReadOnly = options.readOnly
+    request.hasWritableTemporaries = options.readOnlyTmpfs
+    for text in options.volumesFrom { request.volumesFrom.append(try VolumesFromRequest(parsing: text)) }
     request.shmSizeBytes = try Self.bytes(options.shmSize, "--shm-size")
-    for text in options.device { request.devices.append(try DeviceRequest(parsing: text)) }
+    for text in options.gpus { request.cdiDevices += try GPUOption.devices(text) }
+    for text in options.device {
+      if let name = CDIDeviceName(parsing: text) {
+        request.cdiDevices.append(name)
+        continue
+      }
+      request.devices.append(try DeviceRequest(parsing: text))
+    }
     for text in options.deviceRule { request.deviceRules.append(try DeviceRuleRequest(parsing: text)) }
   }
 
@@ -139,6 +163,9 @@ struct RequestBuilder {
     request.ipcNamespace = try namespace(options.ipc == "shareable" ? "private" : options.ipc, "--ipc")
     request.utsNamespace = try namespace(options.uts, "--uts")
     request.cgroupNamespace = try namespace(options.cgroupns, "--cgroupns")
+    if let text = options.userns, text == "nomap" || text == "keep-id" || text.hasPrefix("keep-id:") {
+      throw .refused("\(text) is only supported in rootless mode")
+    }
     if let text = options.userns {
       guard let user = UserNamespaceRequest(parsing: text) else {
         throw .invalidOption(
@@ -175,10 +202,17 @@ struct RequestBuilder {
       }
       request.network = network
     }
+    for text in options.publish { request.publishedPorts.append(try PortRequest(parsing: text)) }
+    request.publishesAllPorts = options.publishAll
+    for text in options.expose { request.exposedPorts += try ExposedPort.parse(text) }
     request.dnsServers = options.dns
     request.dnsSearch = options.dnsSearch
     request.dnsOptions = options.dnsOption
     request.extraHosts = options.addHost
+    request.leavesHosts = options.noHosts
+    if options.noHosts, !options.addHost.isEmpty {
+      throw .refused("--no-hosts and --add-host cannot be set together")
+    }
   }
 
   private mutating func takeRights(_ options: RightsOptions) throws(EngineError) {
@@ -186,6 +220,7 @@ struct RequestBuilder {
     request.droppedCapabilities = options.capDrop
     request.isPrivileged = options.privileged
     for text in options.securityOpt { try request.security.take(text) }
+    request.landlockRules = options.landlock
     for text in options.sysctl {
       let setting = try EnvironmentOption.label(text, option: "--sysctl")
       request.sysctls[setting.key] = setting.value
@@ -213,6 +248,8 @@ struct RequestBuilder {
     limits.cpuShares = options.cpuShares
     limits.cpuPeriod = options.cpuPeriod
     limits.cpuQuota = options.cpuQuota
+    limits.cpuRealtimePeriod = options.cpuRtPeriod
+    limits.cpuRealtimeRuntime = options.cpuRtRuntime
     limits.cpusetCPUs = options.cpusetCpus
     limits.cpusetMemoryNodes = options.cpusetMems
     limits.pidsLimit = options.pidsLimit
@@ -224,6 +261,12 @@ struct RequestBuilder {
     limits.writeOperationsPerSecond = try Self.amounts(options.deviceWriteIops, "--device-write-iops", inBytes: false)
     request.resources = limits
     request.cgroupParent = options.cgroupParent
+    switch options.cgroups {
+    // The monitor never had a control group of its own.
+    case nil, "enabled", "no-conmon": break
+    case "disabled", "split": throw .notBuilt("--cgroups \(options.cgroups ?? "")")
+    case .some(let text): throw .invalidOption(name: "--cgroups", value: text, reason: "it is enabled or no-conmon")
+    }
   }
 
   private static func bytes(_ text: String?, _ option: String) throws(EngineError) -> Int64? {

@@ -1,0 +1,27 @@
+import SkiffKernel
+import SkiffRuntime
+import SkiffSpec
+
+/// `--landlock`
+enum LandlockOption {
+  /// The annotation that the runtime reads, for rules that are parted by commas.
+  static func annotation(_ texts: [String]) throws(EngineError) -> (key: String, value: String) {
+    var rules = LandlockRules()
+    var words: [String] = []
+    for text in texts {
+      for word in try CommaFields.split(text, option: "--landlock") {
+        do throws(LandlockRules.Fault) {
+          try rules.take(word)
+        } catch {
+          throw .invalidOption(name: "--landlock", value: text, reason: error.words)
+        }
+        words.append(word)
+      }
+    }
+    // Never a container without the walls that it was meant to have.
+    if let obstacle = rules.obstacle(version: Landlock.version) {
+      throw .refused("cannot restrict the container by --landlock: \(obstacle)")
+    }
+    return (LandlockRules.annotation, String(decoding: JSONValue(words).serialized(), as: UTF8.self))
+  }
+}
