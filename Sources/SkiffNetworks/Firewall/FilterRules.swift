@@ -206,7 +206,7 @@ extension FilterRule {
       case .accept: "accept"
       case .drop: "counter drop"
       case .masquerade: "masquerade fully-random"
-      case .redirect: "dnat ip to meta l4proto . th dport map @ports"
+      case .redirect: "meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports"
       case .redirectAddressed: "dnat ip to ip daddr . meta l4proto . th dport map @addressed_ports"
       }
     return (conditions.map(\.text) + [verdictText]).joined(separator: " ")
