@@ -16,6 +16,10 @@ enum Skiff {
           skiff exec -it web sh                   a look inside
           skiff run --explain busybox true        every step by which a container is made
 
+        When something fails:
+          skiff doctor                            what this machine lacks for containers
+          skiff explain web -- mount /mnt         why that is denied in it, and what allows it
+
         Before the command:
           --root DIR             images, containers and volumes (/var/lib/skiff; SKIFF_ROOT)
           --run-root DIR         what a reboot may forget (/run/skiff; SKIFF_RUN_ROOT)
@@ -36,7 +40,7 @@ enum Skiff {
       CommandEntry(Restart.self), CommandEntry(Kill.self), CommandEntry(Pause.self), CommandEntry(Unpause.self),
       CommandEntry(Wait.self), CommandEntry(Remove.self), CommandEntry(Rename.self), CommandEntry(Update.self),
       CommandEntry(Exec.self), CommandEntry(Attach.self), CommandEntry(Logs.self), CommandEntry(Top.self),
-      CommandEntry(Statistics.self), CommandEntry(Events.self),
+      CommandEntry(Statistics.self), CommandEntry(Events.self), CommandEntry(ExplainDenial.self),
       CommandEntry(Port.self), CommandEntry(CopyFiles.self), CommandEntry(Difference.self), CommandEntry(Export.self),
       CommandEntry(Commit.self),
     ]
