@@ -19,6 +19,7 @@ enum Skiff {
         When something fails:
           skiff doctor                            what this machine lacks for containers
           skiff explain web -- mount /mnt         why that is denied in it, and what allows it
+          skiff system check                      whether the store is sound
 
         Before the command:
           --root DIR             images, containers and volumes (/var/lib/skiff; SKIFF_ROOT)
@@ -74,7 +75,7 @@ enum Skiff {
         noun: "system", abstract: "Everything about the engine itself.",
         [
           CommandEntry(SystemDiskUsage.self), CommandEntry(PruneSystem.self), CommandEntry(Events.self),
-          CommandEntry(Info.self), CommandEntry(Examine.self),
+          CommandEntry(CheckStore.self), CommandEntry(Info.self), CommandEntry(Examine.self),
         ]),
       CommandEntry(
         noun: "network", abstract: "Everything about networks.",

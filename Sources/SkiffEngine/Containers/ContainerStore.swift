@@ -201,6 +201,16 @@ package final class ContainerStore: Sendable {
     }
   }
 
+  /// All names, those that lead nowhere included.
+  func allNames() throws(EngineError) -> [String] {
+    try names(in: names.descriptor, "the names of containers")
+  }
+
+  /// The id that a name leads to, whether that container is there or not; nil where there is no such name.
+  func owner(ofName name: String) throws(EngineError) -> String? {
+    try naming("read", "the name \(name)") { () throws(Errno) in try self.owner(try KernelPath(name)) }
+  }
+
   /// Gives up whatever names lead to a container that has no record.
   package func dropNames(of id: String) throws(EngineError) {
     for name in try names(in: names.descriptor, "the names of containers") { try dropName(name, of: id) }

@@ -58,6 +58,20 @@ struct IDRangeLeases {
     return true
   }
 
+  /// Ranges whose containers are gone: they can be taken over, and are free in all but name.
+  func orphans() throws(EngineError) -> [(number: UInt32, owner: String)] {
+    let directory = try StateDirectory.open(path)
+    return try naming("list", path) { () throws(Errno) in
+      var orphans: [(number: UInt32, owner: String)] = []
+      for entry in try directory.descriptor.sortedEntries(limit: Int(Self.count)) {
+        guard let number = UInt32(entry.name.text) else { continue }
+        let owner = try directory.descriptor.readLink(entry.name).text
+        if !containers.has(owner) { orphans.append((number, owner)) }
+      }
+      return orphans
+    }
+  }
+
   /// Gives back whatever ranges belong to a container that has no record.
   func releaseAll(of id: String) throws(EngineError) {
     let directory = try StateDirectory.open(path)
