@@ -100,7 +100,10 @@ enum Help {
       --pids-limit N   --blkio-weight N
       --l3-cache-schema, --mem-bw-schema TEXT               (where resctrl is mounted)
     """,
-    "mounts": "usage: skiff-runtime mounts add|remove ID FILE   (the section mounts of a configuration)",
+    "mounts": """
+    usage: skiff-runtime mounts add|remove ID FILE   (the section mounts of a configuration)
+           skiff-runtime mounts resources ID         (/proc/meminfo and its kin of a created container tell of the container)
+    """,
     "checkpoint": """
     usage: skiff-runtime checkpoint [options] ID
       --image-path DIR         where the images go (default: checkpoint)

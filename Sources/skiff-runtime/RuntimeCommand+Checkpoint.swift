@@ -111,10 +111,19 @@ extension RuntimeCommand {
   // MARK: mounts
 
   /// `mounts add ID FILE`, `mounts remove ID FILE`: the file holds the section `mounts` of a configuration.
+  /// `mounts resources ID`: a created container's own view of its resources.
   func mounts(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try ParsedArguments(words, [])
+    if arguments.positional.count == 2, arguments.positional[0] == "resources" {
+      do {
+        try runtime.showResources(try ContainerID(arguments.positional[1]))
+      } catch let error as FormatError {
+        throw UsageError(words: "invalid container ID format: \(arguments.positional[1]) (\(error))")
+      }
+      return 0
+    }
     guard arguments.positional.count == 3, ["add", "remove"].contains(arguments.positional[0]) else {
-      throw UsageError(words: "usage: mounts add|remove ID FILE")
+      throw UsageError(words: "usage: mounts add|remove ID FILE, mounts resources ID")
     }
     let id: ContainerID
     do {

@@ -181,6 +181,7 @@ private struct ContainerLaunch: ~Copyable {
       try note(endpoint, ports?.value.ports ?? [])
     }
     if let path = record.request.pidFile { try PIDFile.write(processID, to: path) }
+    if record.request.showsOwnResources { try engine.showResources(id.text) }
     try monitor.link.start()
     if options.explains { explanation += try monitor.link.explanation() }
     var started = StartedContainer(processID: processID, connection: monitor.connection.take())

@@ -95,6 +95,8 @@ public struct RunRequest: Equatable, Sendable {
   // Limits.
   public var resources = ResourceRequest()
   public var cgroupParent: String?
+  /// Whether /proc/meminfo, cpuinfo and their kin tell of the container instead of the machine.
+  public var showsOwnResources = false
 
   public init() {}
 }

@@ -18,6 +18,7 @@ extension RunRequest: FieldRecord {
     RecordField("isInteractive", { $0.isInteractive }, { $0.isInteractive = $1 }),
     RecordField("hasTerminal", { $0.hasTerminal }, { $0.hasTerminal = $1 }),
     RecordField("usesInit", { $0.usesInit }, { $0.usesInit = $1 }),
+    RecordField("showsOwnResources", { $0.showsOwnResources }, { $0.showsOwnResources = $1 }),
     RecordField("stopSignal", { $0.stopSignal }, { $0.stopSignal = $1 }),
     RecordField("stopTimeoutSeconds", { $0.stopTimeoutSeconds }, { $0.stopTimeoutSeconds = $1 }),
     RecordField("oomScoreAdjustment", { $0.oomScoreAdjustment }, { $0.oomScoreAdjustment = $1 }),

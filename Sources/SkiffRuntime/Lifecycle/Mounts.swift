@@ -102,7 +102,7 @@ extension ContainerRuntime {
   }
 
   /// Acts in a child inside the container's mount namespace, on its root.
-  private static func inside(
+  static func inside(
     _ record: ContainerRecord, _ act: (Descriptor) throws(Errno) -> Void
   ) throws(RuntimeError) {
     do throws(Errno) {

@@ -214,6 +214,7 @@ struct LimitOptions: OptionGroup {
   var deviceWriteBps: [String] = []
   var deviceReadIops: [String] = []
   var deviceWriteIops: [String] = []
+  var resourceView = false
   var cgroupParent: String?
   var cgroups: String?
 
@@ -258,6 +259,9 @@ struct LimitOptions: OptionGroup {
     form.value("--device-write-iops", "PATH:NUMBER", "Writes a second.") { $0.deviceWriteIops.append($1) }
     form.value("--cgroups", "enabled", "A control group of its own; the monitor is in none of its own (no-conmon).") {
       $0.cgroups = $1
+    }
+    form.flag("--resource-view", "Let /proc/meminfo, cpuinfo, stat and their kin tell of these limits.") {
+      $0.resourceView = $1
     }
     form.value("--cgroup-parent", "PATH", "The control group that its own is made in (/skiff).") {
       $0.cgroupParent = $1

@@ -267,6 +267,7 @@ struct RequestBuilder {
     case "disabled", "split": throw .notBuilt("--cgroups \(options.cgroups ?? "")")
     case .some(let text): throw .invalidOption(name: "--cgroups", value: text, reason: "it is enabled or no-conmon")
     }
+    request.showsOwnResources = options.resourceView
   }
 
   private static func bytes(_ text: String?, _ option: String) throws(EngineError) -> Int64? {
