@@ -4,18 +4,21 @@
 A figure in milliseconds says more about the machine than about a program; a ratio measured in one interleaved run
 says something about both programs. Peers that are not installed are left out.
 
-  bench.py [runtime] [engine] [calls] [--runs N]
+  bench.py [runtime] [engine] [calls] [logs] [--runs N]
 
 runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as an engine writes it; beside the latter `floor`,
          a C program that does just that and nothing else: what the kernel takes
 engine   `run --rm` of an image, without a network and with the default one
 calls    how many system calls, processes and programs each of these takes
+logs     a container that writes 1 GB of lines as fast as its log takes them; only where it is named, for it takes its time
 """
 
 import argparse
+import ctypes
 import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -30,6 +33,7 @@ PROGRAMS = os.environ.get("PROGRAMS", os.path.join(HERE, "..", ".build", "releas
 def worker():
     """Starts what it is told, one at a time, and tells how long it took: on standard input and output, as JSON lines."""
     null = os.open("/dev/null", os.O_RDWR)
+    adopt_orphans()
     for line in sys.stdin:
         order = json.loads(line)
         argv = order["argv"]
@@ -37,8 +41,11 @@ def worker():
         actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
         start = time.monotonic_ns()
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         _, status, usage = os.wait4(pid, 0)
         wall = time.monotonic_ns() - start
+        if order["orphans"]:
+            usage = everybody(before)
         os.close(log)
         answer = {
             "wall": wall / 1e6,
@@ -46,6 +53,23 @@ def worker():
             "code": os.waitstatus_to_exitcode(status),
         }
         print(json.dumps(answer), flush=True)
+
+
+def adopt_orphans():
+    """Whoever is left by its parent becomes a child of this process (PR_SET_CHILD_SUBREAPER)."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def everybody(before):
+    """What all children used since then, those included that had gone into the background."""
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    after_and_before = [(getattr(after, key), getattr(before, key)) for key in ("ru_utime", "ru_stime")]
+    return resource.struct_rusage([a - b for a, b in after_and_before] + list(after)[2:])
 
 
 class Worker:
@@ -61,8 +85,8 @@ class Worker:
             command = ["unshare", "--mount", "sh", "-c", script, "sh"] + command
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, argv, log):
-        self.process.stdin.write(json.dumps({"argv": argv, "log": log}) + "\n")
+    def run(self, argv, log, orphans=False):
+        self.process.stdin.write(json.dumps({"argv": argv, "log": log, "orphans": orphans}) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -74,9 +98,11 @@ class Worker:
 class Contestant:
     """A program and how it is asked for one container."""
 
-    def __init__(self, name, argv, hides_unified=False):
+    def __init__(self, name, argv, hides_unified=False, orphans=False):
         self.name = name
         self.argv = argv
+        # Whether what it leaves in the background counts as its own.
+        self.orphans = orphans
         self.hides_unified = hides_unified
         self.samples = {}
 
@@ -107,7 +133,8 @@ class Bench:
     def once(self, contestant):
         self.number += 1
         log = os.path.join(self.directory, "log")
-        result = self.workers[contestant.hides_unified].run(contestant.argv(f"bench{self.number}"), log)
+        result = self.workers[contestant.hides_unified].run(
+            contestant.argv(f"bench{self.number}"), log, contestant.orphans)
         if result["code"] != 0:
             with open(log, errors="replace") as file:
                 raise SystemExit(f"{contestant.name} failed ({result['code']}): {file.read()}")
@@ -193,6 +220,7 @@ class Bench:
         podman = shutil.which("podman")
         peer = [podman, "--root", os.path.join(self.directory, "podman"), "--runroot",
                 os.path.join(self.memory, "podman-run")]
+        self.own, self.peer = own, peer if podman else None
         image = "localhost/busybox:latest"
         if not os.path.exists(store):
             tree = os.path.join(self.directory, "tree")
@@ -211,6 +239,33 @@ class Bench:
                 Contestant(
                     f"podman {version(podman)}",
                     lambda id: peer + ["run", "--rm", "--network", theirs] + limits + [image, "/bin/true"], True))
+        return found
+
+    def loggers(self):
+        """1 GB of lines of a hundred bytes, written in large pieces, by a container in the background; its start and end included."""
+        self.engines("none")
+        lines = os.path.join(self.directory, "lines")
+        size = 64 << 20
+        line = b"2026-11-21T19:00:00 INFO  request handled method=GET path=/api/v1/items/12345 status=200 time=12ms\n"
+        with open(lines, "wb") as file:
+            file.write(line * (size // len(line)))
+        told = "i=0; while [ $i -lt 16 ]; do cat /lines; i=$((i+1)); done"
+        image = "localhost/busybox:latest"
+
+        def contestant(name, words, options, hides_unified=False):
+            run = words + ["run", "-d", "--network", "none", "-v", f"{lines}:/lines:ro"] + options + [image, "sh", "-c", told]
+            script = 'n=$1; shift; id=$("$@") && eval "$n wait \$id && $n rm \$id"'
+            command = ["/bin/sh", "-c", script, "sh", " ".join(words)] + run
+            return Contestant(name, lambda id: command, hides_unified, orphans=True)
+
+        found = [
+            contestant(f"skiff, {driver}", self.own, ["--log-driver", driver]) for driver in ("json-file", "local", "k8s-file")
+        ]
+        found.append(contestant("skiff, json-file without bound", self.own, ["--log-opt", "max-size=-1"]))
+        found.append(contestant("skiff, none", self.own, ["--log-driver", "none"]))
+        if self.peer:
+            limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096", "--log-driver", "k8s-file"]
+            found.append(contestant(f"podman {version(self.peer[0])}, k8s-file", self.peer, limits, True))
         return found
 
     def calls(self, title, contestants):
@@ -252,7 +307,7 @@ def version(program):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["runtime", "engine", "calls", []], default=[])
+    parser.add_argument("what", nargs="*", choices=["runtime", "engine", "calls", "logs", []], default=[])
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -276,6 +331,8 @@ def main():
             for network in ("none", "bridge"):
                 for spacing in (0, 0.1):
                     bench.interleave(f"run --rm --network {network}", bench.engines(network), spacing)
+        if "logs" in what:
+            bench.interleave("1 GB of lines", bench.loggers(), 0)
         if "calls" in what:
             for title, bundle in bundles:
                 bench.calls(title, bench.runtimes(bundle))

@@ -71,12 +71,17 @@ internal import Glibc
     count &+= first &+ second &+ third
   }
 
-  /// Replaces bytes that were appended before, from `offset` on.
-  package mutating func replace(at offset: Int, with bytes: [UInt8]) {
-    precondition(offset >= 0 && offset <= count && bytes.count <= count - offset, "only what is there is replaced")
-    unsafe bytes.withUnsafeBytes { source in
-      if let address = source.baseAddress { unsafe (memory + offset).copyMemory(from: address, byteCount: bytes.count) }
-    }
+  /// Appends a number of four bytes, the highest first.
+  package mutating func append(bigEndian number: UInt32) {
+    makeRoom(4)
+    unsafe memory.storeBytes(of: number.bigEndian, toByteOffset: count, as: UInt32.self)
+    count &+= 4
+  }
+
+  /// Replaces four bytes that were appended before, from `offset` on, by a number.
+  package mutating func replace(at offset: Int, bigEndian number: UInt32) {
+    precondition(offset >= 0 && offset <= count - 4, "only what is there is replaced")
+    unsafe memory.storeBytes(of: number.bigEndian, toByteOffset: offset, as: UInt32.self)
   }
 
   package mutating func removeAll() {

@@ -53,11 +53,11 @@ struct LogEntryForm {
       JSONText.append(line, to: &output)
       appendEnd(isError, isPart, to: &output)
     case .k8sFile:
-      // The mark stands before the line.
-      output.append(isError ? errorEdge.before : outputEdge.before)
-      output.append(isPart ? Self.partMark : Self.wholeMark)
-      output.append(line)
-      output.append(0x0A)
+      if isPart {
+        output.append(isError ? errorEdge.behindPart : outputEdge.behindPart, line, Self.lineFeed)
+      } else {
+        output.append(isError ? errorEdge.before : outputEdge.before, line, Self.lineFeed)
+      }
     case .local: appendLocal(line, isError: isError, isPart: isPart, to: &output)
     case .journald, .none, .passthrough: break
     }
@@ -93,11 +93,11 @@ struct LogEntryForm {
 
   // MARK: k8s-file
 
-  private static let wholeMark = Array("F ".utf8)
-  private static let partMark = Array("P ".utf8)
+  private static let lineFeed: [UInt8] = [0x0A]
 
   private static func k8sEdge(_ stream: String, _ time: String) -> Edge {
-    Edge(before: Array("\(time) \(stream) ".utf8))
+    // The mark of a part stands before the line, too.
+    Edge(before: Array("\(time) \(stream) F ".utf8), behindPart: Array("\(time) \(stream) P ".utf8))
   }
 
   // MARK: local
@@ -135,7 +135,7 @@ struct LogEntryForm {
 
   private func appendLocal(_ line: Span<UInt8>, isError: Bool, isPart: Bool, to output: inout ByteBuffer) {
     let start = output.count
-    output.append(Self.bigEndian(0))
+    output.append(bigEndian: 0)
     output.append(isError ? errorEdge.before : outputEdge.before)
     var length = UInt64(line.count)
     while length >= 0x80 {
@@ -149,17 +149,9 @@ struct LogEntryForm {
       output.append(1)
     }
     output.append(attributes)
-    let size = Self.bigEndian(output.count - start - 4)
-    output.replace(at: start, with: size)
-    output.append(size)
-  }
-
-  private static func bigEndian(_ number: Int) -> [UInt8] {
-    let number = UInt32(truncatingIfNeeded: number)
-    return [
-      UInt8(truncatingIfNeeded: number >> 24), UInt8(truncatingIfNeeded: number >> 16),
-      UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number),
-    ]
+    let size = UInt32(truncatingIfNeeded: output.count - start - 4)
+    output.replace(at: start, bigEndian: size)
+    output.append(bigEndian: size)
   }
 
   /// A number in groups of seven bits, the lowest first (protobuf's varint).
