@@ -109,6 +109,8 @@ let package = Package(
       name: "skiff-probe", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"], path: "Tests/Probe",
       swiftSettings: house, linkerSettings: fullyStatic
     ),
+    // Makes system calls of the programs under test fail.
+    .executableTarget(name: "skiff-fault", path: "Tests/FaultInjector"),
     .systemLibrary(
       name: "CSeccomp", path: "Sources/Guests/CSeccomp", pkgConfig: "libseccomp",
       providers: [.apt(["libseccomp-dev"])]),

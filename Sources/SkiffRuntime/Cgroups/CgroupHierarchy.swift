@@ -60,7 +60,7 @@ extension CgroupHierarchy {
   package static let standardRoot = "/sys/fs/cgroup"
 
   /// Whether the machine has the tree of version 2 alone, as far as its mount point tells.
-  package static var isOneTree: Bool { kindOfMountedDirectory(standardRoot) == .unified }
+  package static var isOneTree: Bool { (try? kindOfMountedDirectory(standardRoot)) == .unified }
 
   /// Finds out how control groups are mounted: two reads and a look at each tree; /proc/self/mountinfo only where that fails.
   ///
@@ -70,11 +70,11 @@ extension CgroupHierarchy {
   ///   - kindOfDirectory: what is mounted on a path; nil where there is nothing. Only tests give another.
   package static func detect(
     root: String = standardRoot, processDirectory: String = "/proc/self",
-    kindOfDirectory: (String) -> ControlGroupFileSystem? = kindOfMountedDirectory
+    kindOfDirectory: (String) throws(CgroupError) -> ControlGroupFileSystem? = kindOfMountedDirectory
   ) throws(CgroupError) -> CgroupHierarchy {
     let memberships = try CgroupMembership.parse(
       try CgroupFiles.read(processDirectory + "/cgroup"), file: processDirectory + "/cgroup")
-    let kind = kindOfDirectory(root)
+    let kind = try kindOfDirectory(root)
     if kind == .unified {
       guard let own = memberships.first(where: \.isUnified) else { throw .noHierarchy(root: root) }
       let tree = try unifiedTree(name: "unified", mountPoint: root, ownPath: own.path)
@@ -83,8 +83,12 @@ extension CgroupHierarchy {
     var trees: [Tree] = []
     var mounts: [CgroupMount]?
     for own in memberships {
-      var found = own.directoryNames.lazy.map { (name: $0, path: root + "/" + $0) }
-        .first { kindOfDirectory($0.path) == (own.isUnified ? .unified : .legacy) }
+      var found: (name: String, path: String)?
+      for name in own.directoryNames {
+        guard try kindOfDirectory(root + "/" + name) == (own.isUnified ? .unified : .legacy) else { continue }
+        found = (name, root + "/" + name)
+        break
+      }
       // Most machines have no v2 tree beside v1, and for nothing else is it worth reading the mount table.
       if found == nil, !own.isUnified {
         if mounts == nil {
@@ -120,12 +124,14 @@ extension CgroupHierarchy {
   }
 
   /// What is mounted on a directory; nil where there is none.
-  package static func kindOfMountedDirectory(_ path: String) -> ControlGroupFileSystem? {
+  package static func kindOfMountedDirectory(_ path: String) throws(CgroupError) -> ControlGroupFileSystem? {
     do throws(Errno) {
       return try ControlGroupFileSystem.found(at: try KernelPath(path))
     } catch {
-      // A directory that cannot even be looked at offers nothing; what needs its controller is refused by name later.
-      return nil
+      // A directory that one may not look at offers nothing; what needs its controller is refused by name later. Any other
+      // failure says nothing about what is mounted: a tree taken for missing would be one that the container is not put into.
+      if [.notFound, .notDirectory, .accessDenied].contains(error) { return nil }
+      throw .failed(act: "look at", path: path, cause: error)
     }
   }
 }
@@ -154,7 +160,7 @@ extension CgroupHierarchy {
     if components.contains("..") {
       throw .badPath(path.text, reason: "the caller's own group lies outside its cgroup namespace")
     }
-    if !components.isEmpty, Self.kindOfMountedDirectory(tree.mountPoint + tree.ownPath) == nil {
+    if !components.isEmpty, try Self.kindOfMountedDirectory(tree.mountPoint + tree.ownPath) == nil {
       components = try hiddenRootRemoved(from: components, of: tree, for: path)
     }
     // On v2 the caller's own group holds the caller, so it cannot limit what is beneath: start beside it.

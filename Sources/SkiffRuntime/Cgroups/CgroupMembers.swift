@@ -90,6 +90,13 @@ extension CgroupRecord {
 
   /// Whether the group exists in any tree.
   package func exists() -> Bool {
-    entries.contains { CgroupHierarchy.kindOfMountedDirectory($0.directory) != nil }
+    entries.contains { entry in
+      do throws(CgroupError) {
+        return try CgroupHierarchy.kindOfMountedDirectory(entry.directory) != nil
+      } catch {
+        // Nothing says that it is gone.
+        return true
+      }
+    }
   }
 }

@@ -6,7 +6,7 @@ extension CgroupHierarchy {
     CgroupRecord(
       entries: trees.compactMap { tree in
         if tree.ownPath.split(separator: "/").contains("..") { return nil }
-        if Self.kindOfMountedDirectory(tree.mountPoint + tree.ownPath) == nil { return nil }
+        if (try? Self.kindOfMountedDirectory(tree.mountPoint + tree.ownPath)) == nil { return nil }
         return CgroupRecord.Entry(
           name: tree.name, controllers: tree.controllers, label: tree.label, isUnified: tree.isUnified,
           mountPoint: tree.mountPoint, path: tree.ownPath)

@@ -234,7 +234,7 @@ struct ContainerMaker {
     circumstances.preservedDescriptors = request.inheritedDescriptors
     if spec.namesSecurityLabel { circumstances.securityModules = SecurityModules.detect() }
     circumstances.replacesStandardStreams = !handover.streams.isEmpty
-    circumstances.grantable = CallerPrivileges.grantable()
+    circumstances.grantable = try CallerPrivileges.grantable()
     circumstances.hasCgroup =
       spec.linux.intelRdt != nil || record.cgroup.map { $0.entries.contains { !$0.isUnified } } ?? false
     circumstances.endsWithCaller = handover.endsWithCaller
@@ -326,11 +326,18 @@ struct ContainerMaker {
   func note(
     _ processID: Int32, in record: inout ContainerRecord, _ directory: Descriptor
   ) throws(RuntimeError) {
+    // Without these a later command would take the container for another's, or for one that was started.
+    guard let facts = ProcessFacts(processID) else {
+      throw .failed("cannot look at the process of container \(record.id)")
+    }
     record.processID = processID
-    record.startTicks = ProcessFacts(processID)?.startTicks ?? 0
-    if let own = try? Descriptor.workingDirectory.status("/proc/self/exe", follow: true) {
+    record.startTicks = facts.startTicks
+    do throws(Errno) {
+      let own = try Descriptor.workingDirectory.status("/proc/self/exe", follow: true)
       record.launcherDevice = own.device
       record.launcherInode = own.inode
+    } catch {
+      throw .failed("cannot look at the program of the runtime: \(error)")
     }
     try ContainerStateStore.write(record, in: directory)
   }
@@ -404,9 +411,12 @@ package enum CallerPrivileges {
   }
 
   /// Its permitted capabilities that are still in its bounding set.
-  static func grantable() -> CapabilitySet {
-    guard let own = try? ThreadCapabilities.current() else { return [] }
-    return own.permitted
+  static func grantable() throws(RuntimeError) -> CapabilitySet {
+    do throws(Errno) {
+      return try ThreadCapabilities.current().permitted
+    } catch {
+      throw .failed("cannot find out which capabilities the caller holds: \(error)")
+    }
   }
 }
 

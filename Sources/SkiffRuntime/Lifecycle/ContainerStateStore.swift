@@ -24,7 +24,13 @@ package struct ContainerStateStore: Sendable {
       let directory = try Self.makeDirectories(root)
       let name = try KernelPath(id.text)
       try directory.descriptor.makeDirectory(name, mode: 0o700)
-      return try directory.descriptor.open(name, [.directory, .noFollow])
+      do throws(Errno) {
+        return try directory.descriptor.open(name, [.directory, .noFollow])
+      } catch {
+        // Ours alone until now, and empty. The first failure is the one that is reported.
+        try? directory.descriptor.removeDirectory(name)
+        throw error
+      }
     } catch {
       if error == .exists { throw .exists(id.text) }
       throw .failed("cannot make the state directory \(root)/\(id.text): \(error)")

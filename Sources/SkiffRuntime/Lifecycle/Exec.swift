@@ -56,7 +56,7 @@ extension ContainerRuntime {
     var circumstances = ExecCircumstances(namespaces: record.namespaces, initProcessID: record.processID)
     circumstances.mayChangeGroups = !record.keepsCallersGroups
     try note(CallerPlace(), process, &circumstances)
-    circumstances.grantable = CallerPrivileges.grantable()
+    circumstances.grantable = try CallerPrivileges.grantable()
     circumstances.preservedDescriptors = request.preservedDescriptors
     circumstances.linux = spec.linux
     do throws(LaunchError) {

@@ -34,6 +34,7 @@ extension ContainerRuntime {
         console: hasTerminal ? console.takeMaster() : nil, detachKeys: nil
       ).wait()
     } catch {
+      if !keeps { _ = try? delete(request.id, force: true) }
       throw .launch(error)
     }
     if !keeps { try delete(request.id, force: true).forEach(warn) }

@@ -45,6 +45,13 @@ struct ForegroundProcess: ~Copyable {
     do throws(Errno) {
       return try relay()
     } catch {
+      // Nobody would take its output, pass it signals or hear of its end: it does not go on unattended.
+      do throws(Errno) {
+        try process.sendSignal(Signal.kill)
+        _ = try process.waitForExit()
+      } catch {
+        // It has ended already and was waited for.
+      }
       throw LaunchError("lost touch with the container's process: \(error)")
     }
   }

@@ -14,6 +14,7 @@ enum Programs {
   static let transfer = built + "skiff-transfer"
   static let probe = built + "skiff-probe"
   static let initProgram = built + "skiff-init"
+  static let faultInjector = built + "skiff-fault"
 
   /// The OCI runtime under test. Another one takes its place to see whether the tests themselves are right:
   /// `SKIFF_TEST_RUNTIME=/usr/sbin/runc`.
