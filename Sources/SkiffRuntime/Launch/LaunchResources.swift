@@ -94,7 +94,9 @@ package final class LaunchResources {
     if !plan.devices.isEmpty { try prepare(plan.devices) }
     if let filter = plan.filter {
       do throws(SeccompError) {
-        self.filter = try SeccompProgram.compile(filter)
+        let program = try SeccompProgram.compile(filter)
+        if plan.refusesUnknownCalls, let name = program.unknownNames.first { throw .unknownCall(name) }
+        self.filter = program
       } catch {
         throw LaunchError("linux.seccomp: \(error)")
       }

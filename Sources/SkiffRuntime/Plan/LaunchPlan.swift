@@ -32,6 +32,8 @@ package struct LaunchPlan: Sendable {
   /// Whether the environment gets LISTEN_PID, the process's own number (sd_listen_fds(3)).
   package var tellsOwnNumber = false
   package var filter: RuntimeSpec.Seccomp?
+  /// Whether a call of the filter that no architecture has is an error; else it is left out, for it may be a newer kernel's.
+  package var refusesUnknownCalls = false
   /// Links of the host that the parent moves into the container's network, by their names there.
   package var networkDevices: [String: RuntimeSpec.NetDevice] = [:]
   /// The network that they are moved to, where the container joins one.

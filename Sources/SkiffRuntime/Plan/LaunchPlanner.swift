@@ -208,6 +208,8 @@ package struct LaunchPlanner {
     }
     plan.steps.append(contentsOf: try builder.securityAttributes(circumstances.securityModules))
     plan.filter = spec.linux.seccomp.flatMap { $0.isEmpty ? nil : $0 }
+    // By the name and the meaning that crun gave it.
+    plan.refusesUnknownCalls = spec.annotations["run.oci.seccomp_fail_unknown_syscall"].map { $0 != "0" } ?? false
     plan.steps.append(
       contentsOf: builder.finalSteps(
         linux: spec.linux, resetsAffinity: true, hasFilter: plan.filter != nil,

@@ -6,6 +6,8 @@ package enum SeccompError: Error, Equatable, Sendable {
   case unknownArchitecture(String)
   /// No such `SCMP_CMP_…`.
   case unknownOperator(String)
+  /// No architecture has such a call, and the configuration wants to hear of it.
+  case unknownCall(String)
   /// No such `SECCOMP_FILTER_FLAG_…`.
   case unknownFlag(String)
   /// A system call has the arguments 0 to 5.
@@ -34,6 +36,7 @@ extension SeccompError: CustomStringConvertible {
     case .unknownAction(let name): "unknown seccomp action \(name)"
     case .unknownArchitecture(let name): "unknown seccomp architecture \(name)"
     case .unknownOperator(let name): "unknown seccomp operator \(name)"
+    case .unknownCall(let name): "invalid seccomp syscall `\(name)`"
     case .unknownFlag(let name): "unknown seccomp flag \(name)"
     case .noSuchArgument(let index): "a seccomp rule compares argument \(index), but there are only 0 to 5"
     case .numberNotTaken(let action): "a seccomp rule has an errnoRet, which \(action) does not take"

@@ -64,6 +64,24 @@ extension Integration {
       }
     }
 
+    @Test func `a call that no kernel has is left out, or refused where an annotation of crun's says so`() throws {
+      try inHarbour { harbour in
+        let profile =
+          #""linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["sing","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}}"#
+        for annotations in ["", #","annotations":{"run.oci.seccomp_fail_unknown_syscall":"0"}"#] {
+          let bundle = try Bundle(harbour, "{\(profile)\(annotations)}")
+          #expect(try bundle.run(["/bin/probe", "exit", "7"]).code == 7)
+        }
+
+        let bundle = try Bundle(
+          harbour, "{\(profile)" + #","annotations":{"run.oci.seccomp_fail_unknown_syscall":"1"}}"#)
+        let refused = try bundle.run(["/bin/probe", "exit", "7"])
+        guard !Programs.runtime.hasSuffix("/runc") else { return }
+        #expect(refused.code != 0 && refused.code != 7, "\(refused)")
+        #expect(refused.errors.contains("invalid seccomp syscall `sing`"), "\(refused)")
+      }
+    }
+
     @Test func `a profile with neither default nor rule is none`() throws {
       try inHarbour { harbour in
         let seen = try Bundle(harbour).see(
