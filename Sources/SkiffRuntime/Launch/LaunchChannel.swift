@@ -1,4 +1,4 @@
-internal import SkiffKernel
+package import SkiffKernel
 
 /// What parent and child say to each other while a container is made: packets, the first byte says what.
 ///
@@ -24,7 +24,7 @@ internal import SkiffKernel
 /// ```
 /// The end of the channel is the only way in which a success is told: execve(2) closes it. If the parent dies the child
 /// sees the end, too, and goes.
-enum LaunchMessage: UInt8 {
+package enum LaunchMessage: UInt8 {
   case mapsWanted = 0x75
   /// 2 bytes: the place in the plan's sources; the tree comes with it (SCM_RIGHTS).
   case sourceFound = 0x74
@@ -50,7 +50,7 @@ extension Descriptor {
   }
 
   /// The next message; nil at the end of the channel. A file that comes with it is closed.
-  func receiveMessage() throws(Errno) -> (LaunchMessage, payload: [UInt8])? {
+  package func receiveMessage() throws(Errno) -> (LaunchMessage, payload: [UInt8])? {
     guard let (message, payload, file) = try receiveMessageAndFile() else { return nil }
     if let file { _ = FileDescriptor(adopting: file) }
     return (message, payload)

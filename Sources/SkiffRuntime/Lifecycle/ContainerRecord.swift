@@ -36,7 +36,7 @@ package struct ContainerRecord: Equatable, Sendable {
 }
 
 extension ContainerRecord {
-  func serialized() -> [UInt8] {
+  package func serialized() -> [UInt8] {
     var members: [(String, JSONValue)] = [
       ("id", .string(id)), ("bundle", .string(bundlePath)), ("rootfs", .string(rootPath)),
       ("created", .string(created)), ("pid", .integer(Int64(processID))),
@@ -57,7 +57,7 @@ extension ContainerRecord {
   }
 
   /// Nil where the text is not a record: then the container is one whose creation was cut short.
-  init?(parsing bytes: [UInt8]) {
+  package init?(parsing bytes: [UInt8]) {
     guard let json = try? JSONValue.parse(bytes), let id = json["id"]?.string, let bundle = json["bundle"]?.string,
       let root = json["rootfs"]?.string, let created = json["created"]?.string,
       let processID = json["pid"]?.integer.flatMap({ Int32(exactly: $0) })
