@@ -155,7 +155,12 @@ extension LaunchPerformer {
         try? connection.send(.failed, [125] + Array("the container belongs to another user".utf8))
         continue
       }
-      guard let (message, _) = try connection.receiveMessage(), message == .start else { continue }
+      do throws(Errno) {
+        guard let (message, _) = try connection.receiveMessage(), message == .start else { continue }
+      } catch {
+        // What is no message starts nothing, and ends nothing.
+        continue
+      }
       starter = connection
       return
     }
