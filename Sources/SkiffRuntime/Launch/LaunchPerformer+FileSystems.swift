@@ -344,6 +344,7 @@ extension LaunchPerformer {
       let isTheSame =
         status.type == node.type && (node.type == .fifo || (status.major == node.major && status.minor == node.minor))
       if isTheSame { return }
+      if !node.replacesOthers { throw .exists }
       // Something of the image's in the node's place.
       try parent.descriptor.unlink(place.name)
       try parent.descriptor.makeNode(

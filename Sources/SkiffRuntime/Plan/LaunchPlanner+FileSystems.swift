@@ -264,6 +264,7 @@ extension LaunchPlanner {
     }
     if isHostDev { return }
     var nodes = Self.defaultDevices
+    for index in nodes.indices { nodes[index].replacesOthers = true }
     for device in spec.linux.devices {
       let node = DeviceNode(device)
       nodes.removeAll { $0.path == node.path }

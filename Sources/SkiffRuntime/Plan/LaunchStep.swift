@@ -142,6 +142,9 @@ package struct DeviceNode: Equatable, Sendable {
   package var mode: UInt32
   package var userID: UInt32
   package var groupID: UInt32
+  /// One that every container has, whatever its image put there. Another file in the place of one that the configuration names is
+  /// an error (config-linux.md "Devices").
+  package var replacesOthers = false
 
   package init(
     path: String, type: FileType = .characterDevice, major: UInt32, minor: UInt32, mode: UInt32 = 0o666,

@@ -77,13 +77,19 @@ extension RuntimeSpec.Device: SpecReadable {
   init(from reader: inout SpecReader) throws(JSONError) {
     self.init()
     type = ""
+    // Zero is a number, too: one that is missing must not be taken for it.
+    var (majorNumber, minorNumber): (Int64?, Int64?)
+    defer {
+      let missing: Int64 = type == "p" ? 0 : -1
+      (major, minor) = (majorNumber ?? missing, minorNumber ?? missing)
+    }
     guard try reader.beginObject() else { return }
     while let key = try reader.nextKey() {
       switch key {
       case "type": try reader.read(&type)
       case "path": try reader.read(&path)
-      case "major": try reader.read(&major)
-      case "minor": try reader.read(&minor)
+      case "major": try reader.read(&majorNumber)
+      case "minor": try reader.read(&minorNumber)
       case "fileMode": try reader.read(&fileMode)
       case "uid": try reader.read(&userID)
       case "gid": try reader.read(&groupID)
