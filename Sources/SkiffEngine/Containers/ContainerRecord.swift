@@ -19,6 +19,17 @@ package enum RootfsRecord: Equatable, Sendable {
   }
 }
 
+extension RootfsRecord {
+  /// The directory that the runtime mounts the tree on, in the container's own namespace; nil where none is at hand.
+  var mountPoint: String? {
+    switch self {
+    case .directory(let path): path
+    case .overlay(_, let upper, _): upper
+    case .image: nil
+    }
+  }
+}
+
 extension RootfsRecord: RecordValue {
   var recorded: JSONValue { document }
 

@@ -67,7 +67,7 @@ extension Engine {
     _ spec: RuntimeSpec, _ directory: borrowing ContainerDirectory
   ) throws(EngineError) -> [ExplanationStep] {
     var circumstances = LaunchCircumstances(
-      id: directory.id, rootPath: "\(directory.path)/rootfs", bundlePath: directory.path)
+      id: directory.id, rootPath: spec.root?.path ?? directory.path, bundlePath: directory.path)
     circumstances.start = .whenTold
     circumstances.grantable = try naming("read", "the caller's capabilities") { () throws(Errno) in
       try ThreadCapabilities.current().permitted

@@ -43,7 +43,8 @@ final class ContainerTreeView {
       return
     }
     do throws(LaunchError) {
-      root = try record.rootfs.source.makeTree(uids: linux.uidMappings, gids: linux.gidMappings)
+      root = try record.rootfs.source(isVolatile: record.request.removesItself).makeTree(
+        uids: linux.uidMappings, gids: linux.gidMappings)
     } catch {
       throw .refused(error.description)
     }
@@ -109,10 +110,11 @@ final class ContainerTreeView {
 
 extension RootfsRecord {
   /// The same as the runtime takes it.
-  var source: RootfsSource {
+  func source(isVolatile: Bool) -> RootfsSource {
     switch self {
     case .directory(let path): .directory(path: path)
-    case .overlay(let lower, let upper, let work): .overlay(lower: lower, upper: upper, work: work)
+    case .overlay(let lower, let upper, let work):
+      .overlay(lower: lower, upper: upper, work: work, isVolatile: isVolatile)
     case .image(let file, let type): .image(file: file, type: type, isReadOnly: false)
     }
   }

@@ -90,7 +90,9 @@ struct ContainerFiles {
   private func put(_ name: String, _ content: [UInt8]) throws(EngineError) {
     let path = "\(path)/\(name)"
     try naming("write", path) { () throws(Errno) in
-      let file = try Descriptor.workingDirectory.open(try KernelPath(path), [.writeOnly, .truncate, .noFollow])
+      // Some file systems write a file that was truncated to the disk at once, even one that was empty (auto_da_alloc of ext4(5)).
+      let file = try Descriptor.workingDirectory.open(try KernelPath(path), [.writeOnly, .noFollow])
+      if try file.descriptor.status().sizeBytes > 0 { try file.descriptor.setSize(0) }
       try file.descriptor.writeAll(content)
     }
   }

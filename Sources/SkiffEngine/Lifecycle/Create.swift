@@ -55,6 +55,7 @@ struct ContainerCreation: ~Copyable {
   /// Whether the container is made to be started at once. Then one that removes itself at its end is intended to start from before it
   /// exists, and at no moment is one that is waiting to be started.
   var startsAtOnce = false
+  var intendsStart: Bool { startsAtOnce && request.removesItself }
   /// Volumes with names of the caller's that were made for this container.
   private var madeVolumes: [String] = []
   /// What was done, where that was asked for.
@@ -129,7 +130,7 @@ struct ContainerCreation: ~Copyable {
     record.rootfs = try makeRootfs()
     log.madeRootfs(record.rootfs, driver: self.image?.layers.driver, since: began)
     var composition = Composition(
-      containerID: directory.id, rootPath: "\(directory.path)/rootfs", request: try expandDevices(),
+      containerID: directory.id, rootPath: try makeMountPoint(record.rootfs), request: try expandDevices(),
       user: ResolvedUser(userID: 0, groupID: 0, additionalGroupIDs: [0]))
     composition.image = image
     composition.consoleSize = consoleSize
@@ -158,10 +159,6 @@ struct ContainerCreation: ~Copyable {
   // MARK: Storage
 
   private func makeRootfs() throws(EngineError) -> RootfsRecord {
-    let directory = directory.descriptor
-    try naming("make", self.directory.path + "/rootfs") { () throws(Errno) in
-      try directory.makeDirectory(ContainerDirectory.File.rootfs, mode: 0o755)
-    }
     if let path = request.rootfs { return try ownRootfs(path) }
     guard let image else { throw .report("the container has neither an image nor a root file system") }
     do throws(ImageStoreError) {
@@ -174,6 +171,17 @@ struct ContainerCreation: ~Copyable {
     } catch {
       throw EngineError(error)
     }
+  }
+
+  /// Where the root file system is mounted: over a directory of its own, so that none need be made.
+  private func makeMountPoint(_ rootfs: RootfsRecord) throws(EngineError) -> String {
+    if let mountPoint = rootfs.mountPoint { return mountPoint }
+    let directory = directory.descriptor
+    let path = self.directory.path + "/rootfs"
+    try naming("make", path) { () throws(Errno) in
+      try directory.makeDirectory(ContainerDirectory.File.rootfs, mode: 0o755)
+    }
+    return path
   }
 
   /// A root file system of the caller's: a directory, or a file that holds one.
@@ -352,7 +360,7 @@ struct ContainerCreation: ~Copyable {
     record.hostname = SpecComposer(composition).hostname
     try choosePorts(image)
     try directory.write(ContainerDirectory.File.spec, spec.serialized())
-    if request.removesItself, startsAtOnce { try directory.intendStart(Timestamp.now()) }
+    if intendsStart { try directory.intendStart(Timestamp.now()) }
     // After a power cut a container that removes itself is not missed: what is left of it is swept.
     try directory.replace(
       ContainerDirectory.File.record, record.serialized(), isDurable: !request.removesItself)

@@ -82,6 +82,7 @@ extension Engine {
       var start = StartOptions()
       start.attaches = !options.detaches
       start.explains = options.explains
+      start.isIntended = creation.intendsStart
       started = try self.start(creation.directory, record, start, monitor)
     } catch {
       if request.removesItself { creation.discard() }

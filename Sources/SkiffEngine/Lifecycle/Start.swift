@@ -8,6 +8,8 @@ struct StartOptions {
   /// Whether the caller takes the container's streams from its first byte on.
   var attaches = false
   var explains = false
+  /// Whether the intent to start was written with the container: nothing of an earlier run can be in the way.
+  var isIntended = false
 
   init() {}
 }
@@ -30,13 +32,13 @@ extension Engine {
     _ monitor: consuming WaitingMonitor
   ) throws(EngineError) -> StartedContainer {
     if try runningProcess(directory.id) != nil { throw .containerRunning(name: record.name, act: "start") }
-    let wasStarted = try directory.wasStarted()
+    let wasStarted = options.isIntended ? true : try directory.wasStarted()
     // What a monitor that died left would be in the way of a new run.
-    if wasStarted { try forgetRun(directory.id) }
+    if wasStarted, !options.isIntended { try forgetRun(directory.id) }
     if let spec = try specificationForStart(directory, record.request) {
       try directory.replace(ContainerDirectory.File.spec, spec.serialized())
     }
-    try directory.intendStart(Timestamp.now())
+    if !options.isIntended { try directory.intendStart(Timestamp.now()) }
     do throws(EngineError) {
       var launch = try ContainerLaunch(
         engine: self, directory: directory, record: record, options: options, monitor: monitor)

@@ -51,7 +51,8 @@ package struct MonitorSettings: Equatable, Sendable {
 
   private init?(_ json: JSONValue) {
     guard let id = json["id"]?.string, let runtimeRoot = json["runtimeRoot"]?.string,
-      let rootfs = json["rootfs"].flatMap(Self.rootfs), let exitFile = json["exitFile"]?.string,
+      let rootfs = json["rootfs"].flatMap({ Self.rootfs($0, isVolatile: json["keepExit"]?.bool == false) }),
+      let exitFile = json["exitFile"]?.string,
       let attachSocket = json["attachSocket"]?.string
     else { return nil }
     self.id = id
@@ -76,12 +77,12 @@ package struct MonitorSettings: Equatable, Sendable {
     }
   }
 
-  private static func rootfs(_ json: JSONValue) -> RootfsSource? {
+  private static func rootfs(_ json: JSONValue, isVolatile: Bool) -> RootfsSource? {
     switch json["kind"]?.string {
     case "directory": json["path"]?.string.map { .directory(path: $0) }
     case "overlay":
       if let upper = json["upper"]?.string, let work = json["work"]?.string, let lower = json["lower"]?.array {
-        .overlay(lower: lower.compactMap(\.string), upper: upper, work: work)
+        .overlay(lower: lower.compactMap(\.string), upper: upper, work: work, isVolatile: isVolatile)
       } else {
         nil
       }

@@ -6,7 +6,9 @@ package enum RootfsSource: Equatable, Sendable {
   /// A directory as it stands.
   case directory(path: String)
   /// Read-only layers, the topmost first, under one writable directory.
-  case overlay(lower: [String], upper: String, work: String)
+  ///
+  /// What is volatile is not missed after a power cut: its end does not wait for the disk (overlayfs.rst, "Volatile mount").
+  case overlay(lower: [String], upper: String, work: String, isVolatile: Bool = false)
   /// A file with a file system in it, mounted by a loop device.
   case image(file: String, type: String, isReadOnly: Bool)
 }
@@ -32,15 +34,17 @@ extension RootfsSource {
       } catch {
         throw LaunchError("cannot use \(path) as the root file system: \(error)")
       }
-    case .overlay(let lower, let upper, let work):
-      return try Self.overlay(lower: lower, upper: upper, work: work, uids: uids, gids: gids)
+    case .overlay(let lower, let upper, let work, let isVolatile):
+      return try Self.overlay(
+        lower: lower, upper: upper, work: work, isVolatile: isVolatile, uids: uids, gids: gids)
     case .image(let file, let type, let isReadOnly):
       return try Self.image(file: file, type: type, isReadOnly: isReadOnly)
     }
   }
 
   private static func overlay(
-    lower: [String], upper: String, work: String, uids: [RuntimeSpec.IDMapping], gids: [RuntimeSpec.IDMapping]
+    lower: [String], upper: String, work: String, isVolatile: Bool, uids: [RuntimeSpec.IDMapping],
+    gids: [RuntimeSpec.IDMapping]
   ) throws(LaunchError) -> FileDescriptor {
     // Trees that stand for the layers while the file system is made; it holds them itself afterwards.
     var mapped = DescriptorTable()
@@ -62,9 +66,24 @@ extension RootfsSource {
       }
       try context.set("upperdir", to: try KernelPath(upper))
       try context.set("workdir", to: try KernelPath(work))
+      if isVolatile {
+        try forgetVolatileMount(work)
+        try context.set(flag: "volatile")
+      }
       return try context.mount([])
     } catch {
       throw LaunchError("cannot make an overlay of \(lower.count) layers beneath \(upper): \(error)")
+    }
+  }
+
+  /// An earlier volatile mount leaves a mark, by which the kernel refuses another one: it cannot know that there was no power cut since.
+  private static func forgetVolatileMount(_ work: String) throws(Errno) {
+    do throws(Errno) {
+      let work = try Descriptor.workingDirectory.open(try KernelPath(work), [.readOnly, .directory, .noFollow])
+      let inner = try work.descriptor.open("work", [.readOnly, .directory, .noFollow])
+      try inner.descriptor.removeTree("incompat")
+    } catch {
+      guard error == .notFound else { throw error }
     }
   }
 
