@@ -4,12 +4,15 @@
 A figure in milliseconds says more about the machine than about a program; a ratio measured in one interleaved run
 says something about both programs. Peers that are not installed are left out.
 
-  bench.py [runtime] [engine] [calls] [logs] [--runs N]
+  bench.py [runtime] [engine] [calls] [verbs] [memory] [crowd] [logs] [--runs N]
 
 runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as an engine writes it; beside the latter `floor`,
          a C program that does just that and nothing else: what the kernel takes
 engine   `run --rm` of an image, without a network and with the default one
 calls    how many system calls, processes and programs each of these takes
+verbs    what a runtime does with one living container: create, start, exec, delete --force
+crowd    a hundred runs one after the other, a hundred and five hundred side by side
+memory   the most memory that each verb holds at once, and what watches over a container at rest
 logs     a container that writes 1 GB of lines as fast as its log takes them; only where it is named, for it takes its time
 """
 
@@ -36,6 +39,9 @@ def worker():
     adopt_orphans()
     for line in sys.stdin:
         order = json.loads(line)
+        if "crowd" in order:
+            print(json.dumps(crowd(order["crowd"], order["width"], null)), flush=True)
+            continue
         argv = order["argv"]
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
@@ -72,6 +78,26 @@ def everybody(before):
     return resource.struct_rusage([a - b for a, b in after_and_before] + list(after)[2:])
 
 
+def crowd(orders, width, null):
+    """Starts all of them, at most `width` at a time, and waits until the last has ended."""
+    failed, running = 0, 0
+    words = tempfile.TemporaryFile()
+    actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
+    start = time.monotonic_ns()
+    for argv in orders:
+        if running == width:
+            failed += os.waitstatus_to_exitcode(os.wait()[1]) != 0
+            running -= 1
+        os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+        running += 1
+    while running:
+        failed += os.waitstatus_to_exitcode(os.wait()[1]) != 0
+        running -= 1
+    wall = (time.monotonic_ns() - start) / 1e9
+    words.seek(0)
+    return {"wall": wall, "failed": failed, "words": words.read(2000).decode(errors="replace")}
+
+
 class Worker:
     """The process that starts programs: one for all, and one that does not see the controller-less cgroup v2 tree.
 
@@ -87,6 +113,11 @@ class Worker:
 
     def run(self, argv, log, orphans=False):
         self.process.stdin.write(json.dumps({"argv": argv, "log": log, "orphans": orphans}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def crowd(self, orders, width):
+        self.process.stdin.write(json.dumps({"crowd": orders, "width": width}) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -186,6 +217,18 @@ class Bench:
             file.write(text)
         return path
 
+    def waiting_bundle(self):
+        """The engine's configuration with a program that stays."""
+        self.quick = self.bundle("engine", "engine-config.json")
+        path = self.bundle("waiting", "engine-config.json")
+        name = os.path.join(path, "config.json")
+        with open(name) as file:
+            config = json.load(file)
+        config["process"]["args"] = ["/bin/sleep", "600"]
+        with open(name, "w") as file:
+            json.dump(config, file)
+        return path
+
     def runtimes(self, bundle):
         state = os.path.join(self.memory, "state")
 
@@ -206,11 +249,13 @@ class Bench:
 
     def floor(self):
         """The yardstick (floor.c), where a C compiler is."""
-        program = os.path.join(self.directory, "floor")
+        return self.compiled("floor.c", "floor")
+
+    def compiled(self, source, name):
+        program = os.path.join(self.directory, name)
         compiler = shutil.which("cc")
         if compiler and not os.path.exists(program):
-            source = os.path.join(HERE, "floor.c")
-            subprocess.run([compiler, "-O2", "-static", "-o", program, source], check=True)
+            subprocess.run([compiler, "-O2", "-static", "-o", program, os.path.join(HERE, source)], check=True)
         return program if os.path.exists(program) else None
 
     def engines(self, network):
@@ -268,6 +313,106 @@ class Bench:
             found.append(contestant(f"podman {version(self.peer[0])}, k8s-file", self.peer, limits, True))
         return found
 
+    def verbs(self, bundle):
+        """Each verb for itself, on a container that lives; who is asked first changes from round to round."""
+        verbs = ["create", "start", "exec", "delete"]
+        programs = self.programs()
+        samples = {name: {verb: {"wall": [], "cpu": []} for verb in verbs} for name, _, _ in programs}
+        for round_number in range(self.runs + 1):
+            shift = round_number % len(programs)
+            for name, command, hides in programs[shift:] + programs[:shift]:
+                self.number += 1
+                id = f"bench{self.number}"
+                orders = {
+                    "create": ["create", "--bundle", bundle, id],
+                    "start": ["start", id],
+                    "exec": ["exec", id, "/bin/true"],
+                    "delete": ["delete", "--force", id],
+                }
+                for verb in verbs:
+                    log = os.path.join(self.directory, "log")
+                    result = self.workers[hides].run(command + orders[verb], log)
+                    if result["code"] != 0:
+                        with open(log, errors="replace") as file:
+                            raise SystemExit(f"{name} {verb} failed ({result['code']}): {file.read()}")
+                    # The first round is for the caches.
+                    if round_number > 0:
+                        for key in ("wall", "cpu"):
+                            samples[name][verb][key].append(result[key])
+        print(f"\n### verbs, an engine's configuration, {self.runs} rounds\n")
+        print("| | " + " | ".join(f"{verb}: wall ms | CPU ms" for verb in verbs) + " |")
+        print("|---" * (1 + 2 * len(verbs)) + "|")
+        own = samples[programs[0][0]]
+        for name, _, _ in programs:
+            cells = [f"{median(samples[name][verb][key]):.1f}" for verb in verbs for key in ("wall", "cpu")]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+        for name, _, _ in programs[1:]:
+            cells = [
+                f"{median(own[verb][key]) / median(samples[name][verb][key]):.2f} ×"
+                for verb in verbs for key in ("wall", "cpu")
+            ]
+            print(f"| skiff-runtime to {name} | " + " | ".join(cells) + " |")
+
+    def crowd(self, bundle):
+        """Many containers: the time until the last of them has ended."""
+        programs = self.programs()
+        print("\n### many runs, an engine's configuration: seconds until the last has ended\n")
+        print("| | " + " | ".join(name for name, _, _ in programs) + " | skiff-runtime takes |")
+        print("|---" * (len(programs) + 2) + "|")
+        for count, width in ((100, 1), (100, 100), (500, 500)):
+            times = []
+            for name, command, hides in programs:
+                self.number += 1
+                orders = [command + ["run", "--bundle", bundle, f"bench{self.number}-{i}"] for i in range(count)]
+                result = self.workers[hides].crowd(orders, width)
+                if result["failed"]:
+                    raise SystemExit(f"{name}: {result['failed']} of {count} runs failed: {result['words']}")
+                times.append(result["wall"])
+            how = "one after the other" if width == 1 else "side by side"
+            ratios = ", ".join(
+                f"{times[0] / other:.2f} × {name}" for other, (name, _, _) in zip(times[1:], programs[1:]))
+            print(f"| {count} {how} | " + " | ".join(f"{wall:.2f}" for wall in times) + f" | {ratios} |")
+
+    def memory_of_verbs(self, bundle):
+        """The largest resident set of each verb: most of it pages of the program's file, which all of them share."""
+        verbs = ["run", "create", "start", "exec", "state", "kill", "delete"]
+        program = self.compiled("peak.c", "peak")
+        if not program:
+            return
+        print("\n### the most memory that a verb holds, kB\n")
+        print("| | " + " | ".join(verbs) + " |")
+        print("|---" * (len(verbs) + 1) + "|")
+        for name, command, hides in self.programs():
+            cells = []
+            id = f"bench-{name.split()[0]}"
+            for verb in verbs:
+                order = {
+                    "run": ["run", "--bundle", self.quick, id + "-run"],
+                    "create": ["create", "--bundle", bundle, id],
+                    "exec": ["exec", id, "/bin/true"],
+                    "kill": ["kill", id, "KILL"],
+                    "delete": ["delete", "--force", id],
+                }.get(verb, [verb, id])
+                report = os.path.join(self.directory, "peak-report")
+                log = os.path.join(self.directory, "log")
+                result = self.workers[hides].run([program, report] + command + order, log)
+                with open(log, errors="replace") as file:
+                    words = file.read()
+                if result["code"] != 0:
+                    raise SystemExit(f"{name} {verb} failed ({result['code']}): {words}")
+                with open(report) as file:
+                    cells.append(file.read().strip())
+            print(f"| {name} | " + " | ".join(cells) + " |")
+
+    def programs(self):
+        """The runtimes, with what stands before every verb."""
+        state = os.path.join(self.memory, "state")
+        found = [("skiff-runtime", os.path.join(PROGRAMS, "skiff-runtime"), False)]
+        for name, hides in (("crun", True), ("runc", False)):
+            if shutil.which(name):
+                found.append((f"{name} {version(name)}", shutil.which(name), hides))
+        return [(name, [path, "--root", f"{state}-{name.split()[0]}"], hides) for name, path, hides in found]
+
     def calls(self, title, contestants):
         if not shutil.which("strace"):
             return
@@ -307,13 +452,14 @@ def version(program):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["runtime", "engine", "calls", "logs", []], default=[])
+    what = ["runtime", "engine", "calls", "verbs", "memory", "crowd", "logs"]
+    parser.add_argument("what", nargs="*", choices=what + [[]], default=[])
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return worker()
-    what = options.what or ["runtime", "engine", "calls"]
+    what = options.what or ["runtime", "engine", "calls", "verbs", "memory"]
     if os.geteuid() != 0:
         raise SystemExit("the benchmarks need root")
     bench = Bench(options.runs)
@@ -331,6 +477,12 @@ def main():
             for network in ("none", "bridge"):
                 for spacing in (0, 0.1):
                     bench.interleave(f"run --rm --network {network}", bench.engines(network), spacing)
+        if "verbs" in what:
+            bench.verbs(bench.waiting_bundle())
+        if "crowd" in what:
+            bench.crowd(bundles[1][1])
+        if "memory" in what:
+            bench.memory_of_verbs(bench.waiting_bundle())
         if "logs" in what:
             bench.interleave("1 GB of lines", bench.loggers(), 0)
         if "calls" in what:

@@ -26,6 +26,13 @@ package enum ProcessControl {
     try systemCall(__NR_prctl, 4, dumpable ? 1 : 0, 0, 0, 0)
   }
 
+  /// Has this process come from another handle of its own program's file, such as one on a read-only mount: what /proc/PID/exe leads to
+  /// afterwards (PR_SET_MM_MAP of prctl(2)). Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; after an error all is as it was.
+  package static func rehomeProgram(to file: Descriptor) throws(Errno) {
+    let result = skiff_rehome_program(file.number)
+    if result < 0 { throw Errno(-result) }
+  }
+
   /// The signal that the process gets when its parent ends; 0 is none (PR_SET_PDEATHSIG).
   package static func setParentDeathSignal(_ signal: Int32) throws(Errno) {
     try systemCall(__NR_prctl, 1, signal.register, 0, 0, 0)

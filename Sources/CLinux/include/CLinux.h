@@ -2,4 +2,5 @@
 // and one system call trap per architecture. No logic lives here.
 #pragma once
 
+#include "CLinuxProgramFile.h"
 #include "CLinuxSystemCall.h"

@@ -4,7 +4,8 @@ internal import SkiffKernel
 ///
 /// A process of the container can get a handle on the program that joins it or starts its entry point (/proc/PID/exe, or a
 /// `#!/proc/self/exe`), and could write to it once it has ended (CVE-2019-5736). So the program goes on from a read-only mount
-/// of itself that is attached nowhere: a handle on that can never be written.
+/// of itself that is attached nowhere: a handle on that can never be written. Where the kernel lets it, the running process is moved
+/// to that mount with all its pages; otherwise the program is started anew from there.
 package enum SelfProtection {
   /// Set for the second start, so that a machine on which the protection does not hold is told, not looped on.
   private static let marker = "SKIFF_RUNTIME_PROTECTED"
@@ -12,7 +13,7 @@ package enum SelfProtection {
   /// Comes back when this process already runs protected; otherwise starts the program anew, with the same arguments.
   package static func ensure(arguments: [String], environment: [String]) throws(LaunchError) {
     do throws(Errno) {
-      if try isProtected() {
+      if try isProtected() || rehome() {
         // In a user namespace a container's root may have power over this process: it must not look into it (CVE-2016-9962).
         if try UserNamespace.isOuter() { try ProcessControl.setDumpable(false) }
         return
@@ -37,6 +38,20 @@ package enum SelfProtection {
       guard [.notPermitted, .noSystemCall, .notFound, .accessDenied].contains(error) else { throw error }
       let copy = try sealedCopy()
       throw image.execute("", beneath: copy.descriptor)
+    }
+  }
+
+  /// Has this process come from a read-only mount of its program from here on, at the cost of a few system calls; false where that is not
+  /// to be had, and the program has to be started anew.
+  private static func rehome() -> Bool {
+    do throws(Errno) {
+      let tree = try ownTree()
+      try tree.descriptor.changeMount(set: .readOnly)
+      let program = try Descriptor.workingDirectory.open(try KernelPath(tree.descriptor.path), .readOnly)
+      try ProcessControl.rehomeProgram(to: program.descriptor)
+      return try isProtected()
+    } catch {
+      return false
     }
   }
 
