@@ -116,7 +116,7 @@ struct RuntimeCommand {
       try printBytes(Array(help.utf8))
       return 0
     }
-    if Help.verbs[verb] == nil, ["--help", "-h"].contains(rest.first) {
+    if ["--help", "-h"].contains(rest.first), Help.verbs[verb] == nil {
       throw UsageError(words: "No help topic for '\(verb)'")
     }
     let began = ClockTime.monotonic().totalNanoseconds

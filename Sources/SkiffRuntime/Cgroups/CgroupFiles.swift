@@ -61,9 +61,13 @@ enum CgroupFiles {
   }
 
   static func trimmed(_ text: String) -> String {
-    let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: " ") || $0 == 0 }
-    return String(
-      decoding: text.utf8.drop(while: isSpace).reversed().drop(while: isSpace).reversed(), as: UTF8.self)
+    // By index: every lazy collection is a generic type that each start puts together anew.
+    let bytes = text.utf8
+    var (start, end) = (bytes.startIndex, bytes.endIndex)
+    func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: " ") || byte == 0 }
+    while start < end, isSpace(bytes[start]) { start = bytes.index(after: start) }
+    while start < end, isSpace(bytes[bytes.index(before: end)]) { end = bytes.index(before: end) }
+    return String(text[start..<end])
   }
 
   /// The number after `key` in a file of lines such as `oom_kill 3`.

@@ -149,10 +149,21 @@ package struct ProcessFacts: Equatable, Sendable {
     guard let count = try? file.descriptor.read(into: &buffer) else { return nil }
     // The name stands in parentheses and may hold anything, parentheses too.
     guard let close = buffer[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
-    let fields = buffer[(close + 1)..<count].split(separator: UInt8(ascii: " "))
-    guard fields.count > 19, let state = fields.first?.first,
-      let ticks = UInt64(String(decoding: fields[19], as: UTF8.self))
-    else { return nil }
+    // State is the first field after it, the start the twentieth (proc_pid_stat(5), 3 and 22).
+    guard close + 2 < count else { return nil }
+    let state = buffer[close + 2]
+    var (field, ticks, digits) = (0, UInt64(0), 0)
+    for byte in buffer[(close + 1)..<count] {
+      if byte == UInt8(ascii: " ") {
+        if field == 20 { break }
+        field += 1
+      } else if field == 20 {
+        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), digits < 19 else { return nil }
+        ticks = ticks * 10 + UInt64(byte - UInt8(ascii: "0"))
+        digits += 1
+      }
+    }
+    guard digits > 0 else { return nil }
     startTicks = ticks
     hasEnded = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
   }

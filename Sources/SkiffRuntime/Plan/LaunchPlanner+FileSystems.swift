@@ -313,13 +313,25 @@ extension LaunchPlanner {
 
   /// The path without doubled or closing slashes and without `.`; `..` is left to the kernel.
   static func cleaned(_ path: String) -> String {
-    "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    if isPlain(path) { return path }
+    return "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+  }
+
+  /// Whether a path is absolute and clean as it stands, as nearly all are: no slash is followed by another, by a dot or by nothing.
+  static func isPlain(_ path: String) -> Bool {
+    var follows = false
+    for byte in path.utf8 {
+      if follows, byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
+      follows = byte == UInt8(ascii: "/")
+    }
+    return path.utf8.first == UInt8(ascii: "/") && !follows
   }
 }
 
 extension LaunchPlanner {
   /// The path as it reads: without `.`, and with `..` taken back in the text. For rules about places, never to find one.
   static func normalized(_ path: String) -> String {
+    if isPlain(path) { return path }
     var parts: [Substring] = []
     for part in path.split(separator: "/") where part != "." {
       if part == ".." {
