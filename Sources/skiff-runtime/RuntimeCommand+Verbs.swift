@@ -115,7 +115,7 @@ extension RuntimeCommand {
 
   func list(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try ParsedArguments(words, [.value("format", "f"), .flag("quiet", "q")])
-    let containers = try runtime.list(rootMustExist: namesRoot)
+    let containers = try runtime.list(rootMustExist: namesRoot, warn: report.warning)
     if arguments.has("quiet") {
       if !containers.isEmpty { try printBytes(Array(containers.map(\.record.id).joined(separator: "\n").utf8)) }
       return 0

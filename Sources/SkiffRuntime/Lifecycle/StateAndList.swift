@@ -10,14 +10,21 @@ extension ContainerRuntime {
 
   /// Every container; those that are just being removed are passed over.
   ///
-  /// - Parameter rootMustExist: for a root that somebody named.
+  /// - Parameters:
+  ///   - rootMustExist: for a root that somebody named.
+  ///   - warn: is told of each container whose state cannot be read.
   package func list(
-    rootMustExist: Bool = false
+    rootMustExist: Bool = false, warn: (String) -> Void = { _ in }
   ) throws(RuntimeError) -> [(record: ContainerRecord, status: ContainerStatus)] {
     var containers: [(record: ContainerRecord, status: ContainerStatus)] = []
     for id in try store.list(mustExist: rootMustExist) {
-      guard let record = try? store.load(id) else { continue }
-      containers.append((record, record.status()))
+      do throws(RuntimeError) {
+        let record = try store.load(id)
+        containers.append((record, record.status()))
+      } catch {
+        if case .missing = error { continue }
+        warn("\(error)")
+      }
     }
     return containers
   }

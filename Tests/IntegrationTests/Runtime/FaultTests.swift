@@ -38,6 +38,9 @@ extension Integration {
         let refused = try bundle.runtime(["delete", bundle.id])
         #expect(refused.code == 1)
         #expect(refused.errors.contains("damaged"))
+        let listed = try bundle.runtime(["list", "--quiet"])
+        #expect(listed.code == 0)
+        #expect(listed.errors.contains("the state of container \(bundle.id) is damaged"))
 
         // Its group is found by the id, and with it the process.
         try bundle.delete(force: true)
