@@ -11,7 +11,7 @@ runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as a
 engine   `run --rm` of an image, without a network and with the default one
 calls    how many system calls, processes and programs each of these takes
 verbs    what a runtime does with one living container: create, start, exec, delete --force
-crowd    a hundred runs one after the other, a hundred and five hundred side by side
+crowd    a hundred runs one after the other, a hundred and five hundred side by side; only where it is named
 memory   the most memory that each verb holds at once, and what watches over a container at rest
 logs     a container that writes 1 GB of lines as fast as its log takes them; only where it is named, for it takes its time
 """
