@@ -80,6 +80,9 @@ install: build
 	  install -d "$(DESTDIR)$(PREFIX)/share/skiff/$$(dirname $$file)"; \
 	  sed 's|/usr/local/bin|$(PREFIX)/bin|g' Packaging/$$file > "$(DESTDIR)$(PREFIX)/share/skiff/$$file"; \
 	done
+	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	sed 's|/usr/local/bin|$(PREFIX)/bin|g' Packaging/systemd/skiff-boot.service \
+	  > "$(DESTDIR)$(PREFIX)/lib/systemd/system/skiff-boot.service"
 	rm -rf .build/manual
 	$(PROGRAMS)/skiff __help-document | $(SWIFT) Scripts/ManualPages.swift .build/manual
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man8"
@@ -88,6 +91,7 @@ install: build
 
 uninstall:
 	rm -rf "$(DESTDIR)$(PREFIX)/share/skiff"
+	rm -f "$(DESTDIR)$(PREFIX)/lib/systemd/system/skiff-boot.service"
 	rm -f "$(DESTDIR)$(PREFIX)/bin/skiff" "$(DESTDIR)$(PREFIX)/bin/skiff-runtime"
 	rm -f "$(DESTDIR)$(PREFIX)/libexec/skiff-transfer" "$(DESTDIR)$(PREFIX)/libexec/skiff-init"
 	rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skiff" \

@@ -74,8 +74,9 @@ enum Skiff {
       CommandEntry(
         noun: "system", abstract: "Everything about the engine itself.",
         [
-          CommandEntry(SystemDiskUsage.self), CommandEntry(PruneSystem.self), CommandEntry(Events.self),
-          CommandEntry(CheckStore.self), CommandEntry(Info.self), CommandEntry(Examine.self),
+          CommandEntry(SystemBoot.self), CommandEntry(SystemShutdown.self), CommandEntry(SystemDiskUsage.self),
+          CommandEntry(PruneSystem.self), CommandEntry(Events.self), CommandEntry(CheckStore.self), CommandEntry(Info.self),
+          CommandEntry(Examine.self),
         ]),
       CommandEntry(
         noun: "network", abstract: "Everything about networks.",

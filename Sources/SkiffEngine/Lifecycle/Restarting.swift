@@ -59,14 +59,17 @@ extension ContainerDirectory {
 
   /// Whether a person has stopped the container, and nobody has started it since.
   func wasStoppedByHand() throws(EngineError) -> Bool {
-    try naming("look for", "\(path)/stopped") { () throws(Errno) in try has(PendingRestart.stopMark) }
+    try content(PendingRestart.stopMark)?.isEmpty == true
   }
 
-  /// Remembers that a person wants the container to end: its policy does not start it again.
-  func noteStop(_ record: ContainerRecord) throws(EngineError) {
+  /// Remembers that the container is to end: its policy does not start it again.
+  ///
+  /// - Parameter byHand: a person wants it; otherwise the machine goes down, and what was stopped before that stays so.
+  func noteStop(_ record: ContainerRecord, byHand: Bool = true) throws(EngineError) {
     // It will not be there to be started.
     if record.request.removesItself { return }
-    try write(PendingRestart.stopMark, [])
+    if !byHand, try wasStoppedByHand() { return }
+    try write(PendingRestart.stopMark, byHand ? [] : Array("shutdown\n".utf8))
     // A reboot asks for it.
     guard record.request.restart.name != .no else { return }
     let descriptor = descriptor
@@ -102,10 +105,10 @@ extension Engine {
   ///
   /// - Returns: whether it was about to be started again.
   func callOffRestart(
-    _ directory: borrowing ContainerDirectory, _ record: ContainerRecord
+    _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, byHand: Bool = true
   ) throws(EngineError) -> Bool {
     let wasDue = try directory.restartRecord()?.isDue == true
-    try directory.noteStop(record)
+    try directory.noteStop(record, byHand: byHand)
     guard wasDue else { return false }
     // Who starts it has taken it before looking for the mark, and lets go when it runs.
     try take(try containers.open(id: directory.id))

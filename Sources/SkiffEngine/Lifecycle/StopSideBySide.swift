@@ -51,7 +51,7 @@ extension Engine {
       }, tell: tell)
   }
 
-  private func end(
+  func end(
     _ names: [String], _ order: StopOrder, then: (StoppingContainer) throws(EngineError) -> Void,
     tell: (Int, Result<StopOutcome, EngineError>) -> Void
   ) {
@@ -116,6 +116,8 @@ struct StopOrder {
   var timeoutSeconds: Int64?
   /// Whether the container stays taken, to be started again.
   var takesContainer: Bool
+  /// A person wants it, not the end of the machine's run.
+  var isByHand = true
 }
 
 /// A container that was asked to end.
@@ -140,7 +142,7 @@ final class StoppingContainer {
     if order.takesContainer {
       try directory.noteStop(record)
     } else {
-      wasRestarting = try engine.callOffRestart(directory, record)
+      wasRestarting = try engine.callOffRestart(directory, record, byHand: order.isByHand)
     }
     self.directory = directory
     self.process = try engine.openProcess(id)

@@ -139,7 +139,7 @@ package struct ContainerStateStore: Sendable {
   }
 
   /// Removes the container's directory with all that is in it.
-  func remove(_ id: ContainerID) throws(RuntimeError) {
+  package func remove(_ id: ContainerID) throws(RuntimeError) {
     do throws(Errno) {
       let directory = try Descriptor.workingDirectory.open(try KernelPath(root), [.directory])
       try directory.descriptor.removeTree(try KernelPath(id.text))
