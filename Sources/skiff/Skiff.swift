@@ -79,6 +79,9 @@ enum Skiff {
           CommandEntry(Examine.self),
         ]),
       CommandEntry(
+        noun: "healthcheck", abstract: "Everything about the health of containers.", [CommandEntry(HealthcheckRun.self)]
+      ),
+      CommandEntry(
         noun: "network", abstract: "Everything about networks.",
         [CommandEntry(NetworkList.self), CommandEntry(NetworkInspect.self)]),
     ]

@@ -1,3 +1,5 @@
+public import SkiffSpec
+
 /// What an image says about the containers made of it.
 public struct ImageDefaults: Equatable, Sendable {
   public var entrypoint: [String] = []
@@ -12,6 +14,9 @@ public struct ImageDefaults: Equatable, Sendable {
   /// `80/tcp`.
   public var exposedPorts: [String] = []
   public var labels: [String: String] = [:]
+  public var healthcheck: ImageConfiguration.Healthcheck?
+  /// What lines of the image are given to; empty is `/bin/sh -c`.
+  public var shell: [String] = []
 
   public init() {}
 }

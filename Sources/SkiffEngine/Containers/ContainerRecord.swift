@@ -109,6 +109,8 @@ package struct ContainerRecord: Equatable, Sendable {
   package var exposedPorts: [ExposedPort] = []
   /// The number of the range of ids that belongs to this container's user namespace.
   package var idRange: UInt32?
+  /// How its health is checked: what was asked over what the image says. Nil where it is not.
+  package var health: HealthRequest?
   package var request = RunRequest()
 
   package init() {}
@@ -135,6 +137,7 @@ extension ContainerRecord: FieldRecord {
     RecordField("ports", { $0.ports }, { $0.ports = $1 }),
     RecordField("exposedPorts", { $0.exposedPorts }, { $0.exposedPorts = $1 }),
     RecordField("idRange", { $0.idRange }, { $0.idRange = $1 }),
+    RecordField("health", { $0.health }, { $0.health = $1 }),
     RecordField("request", { $0.request }, { $0.request = $1 }),
   ]
 

@@ -38,6 +38,8 @@ final class ResolvedImage {
     defaults.stopSignal = config.stopSignal ?? ""
     defaults.labels = config.labels
     defaults.exposedPorts = config.exposedPorts
+    defaults.healthcheck = config.healthcheck
+    defaults.shell = config.shell ?? []
     return defaults
   }
 

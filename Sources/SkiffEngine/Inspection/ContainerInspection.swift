@@ -17,7 +17,7 @@ extension Engine {
     document["Created"] = .string(record.created)
     document["Path"] = .string(record.command.first ?? "")
     document["Args"] = JSONValue(Array(record.command.dropFirst()))
-    document["State"] = Self.document(state)
+    document["State"] = Self.document(state, health: record.health == nil ? nil : try directory.healthState())
     document["Image"] = .string(record.imageID)
     document["ResolvConfPath"] = .string("\(directory.path)/resolv.conf")
     document["HostnamePath"] = .string("\(directory.path)/hostname")
@@ -48,7 +48,7 @@ extension Engine {
     }
   }
 
-  private static func document(_ state: ContainerState) -> JSONValue {
+  private static func document(_ state: ContainerState, health: HealthState?) -> JSONValue {
     var document = JSONObject()
     document["Status"] = .string(state.status.word)
     document["Running"] = .bool(state.status.isAlive)
@@ -62,6 +62,7 @@ extension Engine {
     document["Error"] = .string(state.exit?.error ?? "")
     document["StartedAt"] = .string(state.startedAt ?? Timestamp.never.text)
     document["FinishedAt"] = .string(state.exit?.finishedAt ?? Timestamp.never.text)
+    if let health { document["Health"] = health.document }
     return .object(document)
   }
 
@@ -109,6 +110,10 @@ extension Engine {
     document["Entrypoint"] = request.entrypoint.map { JSONValue($0) } ?? .null
     document["Labels"] = JSONValue(record.labels)
     document["Annotations"] = JSONValue(request.annotations)
+    if let health = record.health {
+      document["Healthcheck"] = health.document
+      if health.action != .none { document["HealthcheckOnFailureAction"] = .string(health.action.rawValue) }
+    }
     document["StopSignal"] = .string(record.stopSignal)
     document["StopTimeout"] = request.stopTimeoutSeconds.map { .integer($0) } ?? .null
     return .object(document)

@@ -1,5 +1,6 @@
 import SkiffKernel
 import SkiffNetworks
+import SkiffRuntime
 import SkiffSpec
 
 /// A container as a listing shows it.
@@ -11,6 +12,8 @@ public struct ContainerSummary: Equatable, Sendable {
   public var command: [String]
   public var created: Timestamp
   public var status: ContainerStatus
+  /// `starting`, `healthy` or `unhealthy`; nil where its health is not checked.
+  public var health: String?
   /// When the last run began and ended.
   public var started: Timestamp?
   public var finished: Timestamp?
@@ -45,7 +48,9 @@ public struct ContainerFilter: Equatable, Sendable {
   /// Those that were made before, or after, another container.
   public var before: [String] = []
   public var since: [String] = []
-  /// Those of which no container is, as none is of a health that is not watched, or a task of a swarm.
+  /// `starting`, `healthy`, `unhealthy`, or `none` for those that are not checked.
+  public var healths: [String] = []
+  /// Those of which no container is, as none is a task of a swarm.
   public var wantsNone = false
 
   public init() {}
@@ -69,7 +74,7 @@ public struct ContainerFilter: Equatable, Sendable {
       guard ["starting", "healthy", "unhealthy", "none"].contains(parts[1]) else {
         throw .invalidOption(name: "--filter", value: text, reason: "it is starting, healthy, unhealthy or none")
       }
-      if parts[1] != "none" { wantsNone = true }
+      healths.append(parts[1])
     case "is-task":
       guard let isTask = NumberOption.boolean(parts[1]) else {
         throw .invalidOption(name: "--filter", value: text, reason: "it is true or false")
@@ -106,6 +111,7 @@ public struct ContainerFilter: Equatable, Sendable {
     if !networks.isEmpty, !networks.contains(container.network) { return false }
     if !statuses.isEmpty, !statuses.contains(container.status.word) { return false }
     if !names.isEmpty, !names.contains(where: { container.name.contains($0) }) { return false }
+    if !healths.isEmpty, !healths.contains(container.health ?? "none") { return false }
     if !ids.isEmpty, !ids.contains(where: { container.id.hasPrefix($0) }) { return false }
     if !volumes.isEmpty, !volumes.contains(where: { container.mounts.contains($0) }) { return false }
     if !published.isEmpty, !published.contains(where: { container.publishedPorts.contains($0.text) }) { return false }
@@ -175,6 +181,7 @@ extension Engine {
     return ContainerSummary(
       id: id, name: record.name, image: record.imageName, imageID: record.imageID, command: record.command,
       created: Timestamp(recordedAs: record.created) ?? Timestamp(seconds: 0), status: state.status,
+      health: record.health == nil ? nil : try directory.healthState()?.status.rawValue,
       started: state.startedAt.flatMap(Timestamp.init(recordedAs:)),
       finished: (state.restart?.finishedAt ?? state.exit?.finishedAt).flatMap(Timestamp.init(recordedAs:)),
       labels: record.labels,

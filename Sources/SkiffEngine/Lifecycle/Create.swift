@@ -359,6 +359,8 @@ struct ContainerCreation: ~Copyable {
     record.stopSignal = try stopSignal(image)
     record.hostname = SpecComposer(composition).hostname
     try choosePorts(image)
+    record.health = try request.health.resolved(image)
+    try Engine.checkThatHealthIsWatched(record)
     try directory.write(ContainerDirectory.File.spec, spec.serialized())
     if intendsStart { try directory.intendStart(Timestamp.now()) }
     // After a power cut a container that removes itself is not missed: what is left of it is swept.

@@ -1,4 +1,5 @@
 import SkiffKernel
+import SkiffRuntime
 import SkiffSpec
 
 /// What a monitor is told in monitor.json.
@@ -14,6 +15,7 @@ struct MonitorOrder {
   var exitCommand: [String]
   /// What the monitor becomes to have the container started again; empty where its policy is not to.
   var restartCommand: [String] = []
+  var health: HealthCheck?
   var explains: Bool
   var keepsExit: Bool
   var runRoot: String
@@ -34,8 +36,9 @@ struct MonitorOrder {
       "keepExit": .bool(keepsExit),
       "events": ["runRoot": .string(runRoot), "attributes": JSONValue(eventAttributes)],
     ]
-    guard !restartCommand.isEmpty, var members = document.object else { return document.serialized() }
+    guard !restartCommand.isEmpty || health != nil, var members = document.object else { return document.serialized() }
     members["restartCommand"] = JSONValue(restartCommand)
+    members["health"] = health?.document
     return JSONValue.object(members).serialized()
   }
 }

@@ -143,7 +143,14 @@ private struct ContainerLaunch: ~Copyable {
       exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains,
       keepsExit: !record.request.removesItself,
       runRoot: engine.configuration.runRoot, eventAttributes: record.eventAttributes)
-    if record.request.restart.name != .no { order.restartCommand = engine.restartCommand }
+    if record.request.restart.name != .no || record.health?.action == .restart {
+      order.restartCommand = engine.restartCommand
+    }
+    if let health = record.health {
+      order.health = health.check(
+        stopSignal: try Engine.signalNumber(record.stopSignal, option: "--stop-signal"),
+        stopTimeoutSeconds: record.request.stopTimeoutSeconds ?? ContainerDefaults.stopTimeoutSeconds)
+    }
     try directory.write(ContainerDirectory.File.monitor, order.serialized())
   }
 

@@ -90,6 +90,7 @@ extension Engine {
       throw .refused("Restart policy cannot be updated because AutoRemove is enabled for the container")
     }
     record.request.restart = restart
+    try Self.checkThatHealthIsWatched(record)
     guard restart.name != .no, let bytes = try directory.content(ContainerDirectory.File.monitor),
       let document = try? JSONValue.parse(bytes), var members = document.object
     else { return }

@@ -49,6 +49,35 @@ public enum NumberOption {
     return digits.isEmpty && !text.isEmpty ? total : nil
   }
 
+  /// Nanoseconds of a span as Go reads it: `1m30s`, `1.5s`, `500ms`; `0` needs no unit. Nil for anything else.
+  public static func nanoseconds(_ text: String) -> Int64? {
+    if text == "0" { return 0 }
+    let units: [(name: String, nanoseconds: Int64)] = [
+      ("ns", 1), ("us", 1000), ("µs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000),
+      ("h", 3_600_000_000_000),
+    ]
+    var rest = text[...]
+    var total: Int64 = 0
+    if rest.isEmpty { return nil }
+    while !rest.isEmpty {
+      let number = rest.prefix { isDigit($0) || $0 == "." }
+      rest = rest.dropFirst(number.count)
+      let name = rest.prefix { !isDigit($0) && $0 != "." }
+      rest = rest.dropFirst(name.count)
+      // In billionths of the unit; what is finer than a nanosecond is dropped.
+      guard let unit = units.first(where: { $0.name == name }), let amount = decimal(number, places: 9) else {
+        return nil
+      }
+      let (high, low) = amount.multipliedFullWidth(by: unit.nanoseconds)
+      guard high < 500_000_000 else { return nil }
+      let (sum, overflowed) = total.addingReportingOverflow(
+        Int64(1_000_000_000).dividingFullWidth((high, low)).quotient)
+      guard !overflowed else { return nil }
+      total = sum
+    }
+    return total
+  }
+
   /// Whether the text is a list of numbers and ranges as the kernel takes it: `0-3,7`.
   public static func isNumberList(_ text: String) -> Bool {
     guard !text.isEmpty else { return false }

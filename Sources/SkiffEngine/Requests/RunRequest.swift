@@ -44,6 +44,7 @@ public struct RunRequest: Equatable, Sendable {
   public var annotations: [String: String] = [:]
   public var removesItself = false
   public var restart = RestartPolicy()
+  public var health = HealthRequest()
   public var logDriver = LogDriver.jsonFile
   /// The log driver's options, as `--log-opt` names them.
   public var logOptions: [String: String] = [:]

@@ -32,6 +32,7 @@ extension RunRequest: FieldRecord {
     RecordField("annotations", { $0.annotations }, { $0.annotations = $1 }),
     RecordField("removesItself", { $0.removesItself }, { $0.removesItself = $1 }),
     RecordField("restart", { $0.restart }, { $0.restart = $1 }),
+    RecordField("health", { $0.health }, { $0.health = $1 }),
     RecordField("logDriver", { $0.logDriver }, { $0.logDriver = $1 }),
     RecordField("logOptions", { $0.logOptions }, { $0.logOptions = $1 }),
     RecordField("isReadOnly", { $0.isReadOnly }, { $0.isReadOnly = $1 }),

@@ -80,6 +80,8 @@ package struct Monitor {
     // The container's process has its own; a pipe's other end would wait for ours as well.
     for number in 0..<Int32(clamping: preservedDescriptors) { _ = FileDescriptor(adopting: number + 3) }
     let started = ClockTime.now()
+    // Before anybody hears that the container runs: it is starting from its first moment on.
+    let health = settings.health.map { watch($0, made.record) }
     do throws(RuntimeError) {
       sync.send(["event": "created", "pid": .integer(Int64(made.record.processID))])
       for warning in made.warnings { sync.send(["event": "warning", "message": .string(warning)]) }
@@ -100,8 +102,9 @@ package struct Monitor {
     tellStarted(made)
     streams.releaseContainerEnds()
     try streams.takeConsole()
-    let status = streams.carry(until: made.launcher.process.descriptor)
-    try finish(made, status, started: started, streams)
+    let status = streams.carry(until: made.launcher.process.descriptor, minding: health)
+    health?.finish()
+    try finish(made, status, started: started, streams, sentence: health?.sentence)
   }
 
   private func tellStarted(_ made: borrowing MadeContainer) {
@@ -121,7 +124,8 @@ package struct Monitor {
 
   /// The end is recorded first, so that at no moment the container is neither running nor ended.
   private func finish(
-    _ made: borrowing MadeContainer, _ status: ExitStatus, started: ClockTime, _ streams: MonitorStreams
+    _ made: borrowing MadeContainer, _ status: ExitStatus, started: ClockTime, _ streams: MonitorStreams,
+    sentence: HealthWatch.Sentence?
   ) throws(RuntimeError) {
     let wasKilledForMemory = made.record.cgroup.flatMap { try? $0.oomKillCount() } ?? 0
     let code = status.shellCode
@@ -133,7 +137,7 @@ package struct Monitor {
     // By now it may have another name, and another restart policy.
     let container = containerRecord()
     // Before the record of the end: at no moment does the container seem to have ended for good.
-    let restart = pendingRestart(container, code: code, started: started, finished: finished)
+    let restart = pendingRestart(container, code: code, started: started, finished: finished, sentence)
     // Before anybody can act on the end, so that what they do is told after it.
     tellEnd(code, ranOutOfMemory: wasKilledForMemory > 0, name: container?["name"]?.string)
     var failure: RuntimeError?
@@ -190,21 +194,57 @@ package struct Monitor {
 
   /// The restart that the container's policy asks for after this end; nil where it has ended for good.
   private func pendingRestart(
-    _ container: JSONValue?, code: Int32, started: ClockTime, finished: ClockTime
+    _ container: JSONValue?, code: Int32, started: ClockTime, finished: ClockTime,
+    _ sentence: HealthWatch.Sentence?
   ) -> PendingRestart? {
-    guard let text = container?["request"]?["restart"]?.string, let policy = try? RestartPolicy(parsing: text),
-      policy.name != .no, let path = try? KernelPath(containerPath),
+    let policy = Self.policy(container)
+    guard sentence != .stop, policy.name != .no || sentence == .restart, let path = try? KernelPath(containerPath),
       let directory = try? Descriptor.workingDirectory.open(path, [.readOnly, .directory]),
       !PendingRestart.isCalledOff(in: directory.descriptor)
     else { return nil }
     let progress = PendingRestart.progress(in: directory.descriptor)
-    guard policy.restarts(afterCode: code, wasUnhealthy: false, count: progress.count) else { return nil }
+    guard
+      sentence == .restart
+        || policy.restarts(afterCode: code, wasUnhealthy: sentence == .failure, count: progress.count)
+    else { return nil }
     let milliseconds = (finished.totalNanoseconds &- started.totalNanoseconds) / 1_000_000
     // Where not even this can be written the container stays as it ended.
     return try? PendingRestart(
       progress.next(afterRunOf: milliseconds), code: code, finishedAt: WallClock.text(finished),
       in: directory.descriptor)
   }
+
+  /// Nothing that can be understood is no policy.
+  private static func policy(_ container: JSONValue?) -> RestartPolicy {
+    container?["request"]?["restart"]?.string.flatMap { try? RestartPolicy(parsing: $0) } ?? RestartPolicy()
+  }
+
+  // MARK: Health
+
+  private func watch(_ check: HealthCheck, _ record: ContainerRecord) -> HealthWatch {
+    HealthWatch(
+      check, record, runtime,
+      save: { state in
+        // A full disk loses what a check found, not the container.
+        guard let path = try? KernelPath(containerPath),
+          let directory = try? Descriptor.workingDirectory.open(path, [.readOnly, .directory]),
+          let name = try? KernelPath(HealthState.fileName)
+        else { return }
+        try? directory.descriptor.replaceFile(name, with: state.document.serialized(), isDurable: false)
+      },
+      tell: { status in
+        guard let events = settings.events else { return }
+        var attributes = events.attributes
+        if let name = containerRecord()?["name"]?.string { attributes["name"] = name }
+        EventJournal.append(
+          EngineEvent(
+            type: "container", action: "health_status: \(status.rawValue)", id: settings.id, attributes: attributes),
+          runRoot: events.runRoot)
+      },
+      restartsUnhealthy: { Self.policy(containerRecord()).name == .unhealthy })
+  }
+
+  // MARK: The end
 
   /// Waits for the time of a restart and becomes the engine's command for it.
   private func seeTo(_ restart: borrowing PendingRestart) {

@@ -14,6 +14,8 @@ package struct MonitorSettings: Equatable, Sendable {
   package var exitCommand: [String] = []
   /// What the monitor becomes to have the container started again, before the number of the restart's lock and the id.
   package var restartCommand: [String] = []
+  /// How its health is checked.
+  package var health: HealthCheck?
   package var explains = false
   /// False for a container that is removed with its end: no power failure will find its record wanting.
   package var keepsExit = true
@@ -67,6 +69,10 @@ package struct MonitorSettings: Equatable, Sendable {
     keepsStdinOpen = json["keepStdinOpen"]?.bool ?? false
     exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)
     restartCommand = (json["restartCommand"]?.array ?? []).compactMap(\.string)
+    if let health = json["health"] {
+      guard let check = HealthCheck(health) else { return nil }
+      self.health = check
+    }
     explains = json["explain"]?.bool ?? false
     keepsExit = json["keepExit"]?.bool ?? true
     if let events = json["events"] {

@@ -29,6 +29,8 @@ final class MonitorStreams {
   private var passesThrough = false
   /// Whether the log outlives the container's end, so that packing it is worth while.
   private var packsAtEnd = false
+  /// Looks after the container's health in the same loop.
+  private var health: HealthWatch?
   private var buffer = [UInt8](repeating: 0, count: AttachPacket.payloadLimit)
   /// A container that fills a pipe at once gets a larger one: fewer turns for as many bytes.
   private static let busyPipeBytes = 256 << 10
@@ -127,9 +129,11 @@ final class MonitorStreams {
   // MARK: Carrying
 
   /// Carries until the process has ended and what it wrote is passed on.
-  func carry(until process: Descriptor) -> ExitStatus {
+  func carry(until process: Descriptor, minding health: HealthWatch? = nil) -> ExitStatus {
+    self.health = health
+    defer { self.health = nil }
     while true {
-      if let status = turn(process) {
+      if let status = turn(process, timeoutMilliseconds: health?.millisecondsLeft) {
         drain()
         return status
       }
@@ -154,7 +158,10 @@ final class MonitorStreams {
       if client.hasPending { wanted.insert(.writable) }
       entries.append(PollEntry(client.descriptor, wanted))
     }
-    let timeout = log?.timeoutMilliseconds ?? timeoutMilliseconds
+    let lastClient = entries.count
+    if let health { entries += health.entries }
+    // Whoever wants to be called first.
+    let timeout = earlier(log?.timeoutMilliseconds, timeoutMilliseconds)
     guard (try? poll(&entries, timeoutMilliseconds: timeout)) != nil else { return nil }
     if !entries[6].events.isEmpty { log?.goOn() }
     log?.tick()
@@ -163,14 +170,21 @@ final class MonitorStreams {
     if !entries[3].events.isEmpty, !read(lend(output), stream: 1) { output = nil }
     if !entries[4].events.isEmpty, !read(lend(errorOutput), stream: 2) { errorOutput = nil }
     if !entries[5].events.isEmpty { feed() }
-    for (index, client) in clients.prefix(entries.count - firstClient).enumerated() {
+    for (index, client) in clients.prefix(lastClient - firstClient).enumerated() {
       let events = entries[firstClient + index].events
       if events.contains(.writable) { client.flush() }
       if mayTakeInput, !events.intersection([.readable, .hangup, .error]).isEmpty { take(from: client) }
     }
     dropGoneClients()
+    health?.proceed(entries[lastClient...])
     if entries[0].events.isEmpty { return nil }
     return try? process.waitForExit(block: false)
+  }
+
+  /// Nil waits for ever.
+  private func earlier(_ one: Int64?, _ other: Int64?) -> Int64? {
+    guard let one, let other else { return one ?? other }
+    return min(one, other)
   }
 
   private func acceptClient() {
@@ -223,7 +237,8 @@ final class MonitorStreams {
         rows: UInt16(bytes[0]) << 8 | UInt16(bytes[1]), columns: UInt16(bytes[2]) << 8 | UInt16(bytes[3]))
       // A terminal that has gone has no size.
       try? console.setWindowSize(size)
-    case .output, .errorOutput, .exit: break
+    case .healthCheck: health?.askNow(for: client)
+    case .output, .errorOutput, .exit, .healthResult: break
     }
   }
 

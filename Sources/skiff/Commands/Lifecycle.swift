@@ -204,17 +204,34 @@ struct Kill: Command {
 /// skiff wait
 struct Wait: Command {
   static let name = "wait"
-  static let abstract = "Wait until containers have ended, and print their exit codes."
+  static let abstract = "Wait until containers have ended, or something else is so, and print their exit codes."
 
+  var conditions: [String] = []
   var containers: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
+    form.value(
+      "--condition", "CONDITION", "not-running, next-exit, removed, running, paused, created, healthy, unhealthy."
+    ) {
+      $0.conditions.append($1)
+    }
     form.list("CONTAINER", "Names or ids.", completes: .container) { $0.containers.append($1) }
   }
 
   func run() throws {
+    var wanted: [WaitCondition] = []
+    for text in conditions.flatMap({ $0.split(separator: ",").map(String.init) }) {
+      guard let condition = WaitCondition(rawValue: text) else {
+        throw EngineError.invalidOption(
+          name: "--condition", value: text,
+          reason: "it is " + WaitCondition.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      wanted.append(condition)
+    }
     let engine = try GlobalOptions.current.engine()
-    try Each.of(containers) { name throws(EngineError) in Console.print("\(try engine.wait(for: name))") }
+    try Each.of(containers) { name throws(EngineError) in
+      Console.print("\(try engine.wait(for: name, until: wanted))")
+    }
   }
 }
 

@@ -35,7 +35,9 @@ enum HumanText {
   static func status(_ container: ContainerSummary, now: Timestamp = .now()) -> String {
     switch container.status {
     case .created: return "Created"
-    case .running: return "Up " + span(now.seconds - (container.started ?? now).seconds)
+    case .running:
+      let health = container.health.map { $0 == "starting" ? " (health: starting)" : " (\($0))" } ?? ""
+      return "Up " + span(now.seconds - (container.started ?? now).seconds) + health
     case .paused: return "Up " + span(now.seconds - (container.started ?? now).seconds) + " (Paused)"
     case .exited(let code):
       guard let finished = container.finished else { return "Exited (\(code))" }

@@ -3,9 +3,13 @@ import SkiffEngine
 /// Options that docker and podman have and skiff does not, so that each is refused by its name and meaning.
 enum RefusedOptions {
   private static let notBuilt: [String: String] = [
-    "--health-cmd": "health checks", "--health-interval": "health checks", "--health-retries": "health checks",
-    "--health-timeout": "health checks", "--health-start-period": "health checks",
-    "--health-start-interval": "health checks", "--no-healthcheck": "health checks",
+    "--health-startup-cmd": "a health check of its own for the start",
+    "--health-startup-interval": "startup health checks",
+    "--health-startup-retries": "startup health checks", "--health-startup-success": "startup health checks",
+    "--health-startup-timeout": "startup health checks",
+    "--health-log-destination": "a place for the log of health checks",
+    "--health-max-log-count": "other limits of the log of health checks",
+    "--health-max-log-size": "other limits of the log of health checks",
     "--link": "links between containers", "--ip": "a fixed address (--ip)", "--ip6": "IPv6 addresses (--ip6)",
     "--mac-address": "a fixed hardware address (--mac-address)", "--network-alias": "further names in a network",
     "--net-alias": "further names in a network", "--link-local-ip": "link-local addresses",

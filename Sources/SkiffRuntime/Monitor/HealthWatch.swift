@@ -1,0 +1,211 @@
+internal import SkiffKernel
+internal import SkiffSpec
+
+/// Looks after a container's health beside the monitor's other work: says when it wants to be called, and never waits itself.
+///
+/// ```
+/// idle ──(interval)──▶ probing ──(ends, or is ended at its timeout)──▶ a result: health.json, an event, an action
+///   ▲                                                                        │
+///   └────────────────────────────────────────────────────────────────────────┘
+/// unhealthy, with an action ──▶ stop signal ──(stop timeout)──▶ SIGKILL
+/// ```
+final class HealthWatch {
+  /// How the container's end came about, where a check was the reason.
+  enum Sentence: Equatable, Sendable {
+    /// It is to be started again.
+    case restart
+    /// It was killed for it: its policy decides, as after any failure.
+    case failure
+    /// It stays stopped.
+    case stop
+  }
+
+  private let check: HealthCheck
+  private let record: ContainerRecord
+  private let runtime: ContainerRuntime
+  private let startedMilliseconds: Int64
+  private let save: (HealthState) -> Void
+  private let tell: (HealthState.Status) -> Void
+  private let restartsUnhealthy: () -> Bool
+  private var program: FileDescriptor?
+  private var state = HealthState()
+  private var probe: HealthProbe?
+  private var hasTimedOut = false
+  /// When something is to be done next, by the monotonic clock.
+  private var deadline: Int64
+  /// When a container that was told to end is killed; nil for never.
+  private var killDeadline: Int64?
+  private(set) var sentence: Sentence?
+  private var waiting: [AttachedClient] = []
+
+  /// How often a paused container is looked at.
+  private static let pausedMilliseconds: Int64 = 250
+
+  /// - Parameters:
+  ///   - save: keeps the state for others to see.
+  ///   - tell: told of every change.
+  ///   - restartsUnhealthy: whether the restart policy, as it is then, asks for a new start.
+  init(
+    _ check: HealthCheck, _ record: ContainerRecord, _ runtime: ContainerRuntime,
+    save: @escaping (HealthState) -> Void, tell: @escaping (HealthState.Status) -> Void,
+    restartsUnhealthy: @escaping () -> Bool
+  ) {
+    self.check = check
+    self.record = record
+    self.runtime = runtime
+    self.save = save
+    self.tell = tell
+    self.restartsUnhealthy = restartsUnhealthy
+    startedMilliseconds = HealthProbe.now()
+    deadline = startedMilliseconds
+    deadline = nextDeadline()
+    save(state)
+  }
+
+  private func nextDeadline() -> Int64 {
+    let now = HealthProbe.now()
+    let isStarting = state.status == .starting && now &- startedMilliseconds < check.startPeriodMilliseconds
+    return now &+ (isStarting ? check.startIntervalMilliseconds : check.intervalMilliseconds)
+  }
+
+  // MARK: The monitor's loop
+
+  /// What is waited for: the check's process, and what it says.
+  var entries: [PollEntry] {
+    switch probe {
+    case .some(let probe):
+      [PollEntry(probe.processDescriptor, .readable), PollEntry(probe.outputDescriptor, .readable)]
+    case .none: [PollEntry(nil, .readable), PollEntry(nil, .readable)]
+    }
+  }
+
+  /// How long the monitor may wait; nil for ever.
+  var millisecondsLeft: Int64? {
+    let next = sentence == nil ? min(deadline, killDeadline ?? .max) : killDeadline
+    return next.map { max(0, $0 &- HealthProbe.now()) }
+  }
+
+  /// Does what is due.
+  func proceed(_ entries: ArraySlice<PollEntry>) {
+    let events = entries.map(\.events)
+    if events.count == 2, !events[1].isEmpty { probe?.read() }
+    if events.count == 2, !events[0].isEmpty, let code = probe?.ended() { conclude(code) }
+    let now = HealthProbe.now()
+    if let killDeadline, now >= killDeadline {
+      self.killDeadline = nil
+      end(with: Signal.kill)
+    }
+    if sentence == nil, now >= deadline { takeTurn(now) }
+  }
+
+  /// A client wants to know at once.
+  func askNow(for client: AttachedClient) {
+    waiting.append(client)
+    if probe == nil, sentence == nil { deadline = HealthProbe.now() }
+  }
+
+  /// The container has ended: no check outlives it.
+  func finish() {
+    guard probe != nil else { return }
+    probe?.kill()
+    if let probe = probe.take() { _ = try? probe.processDescriptor.waitForExit() }
+  }
+
+  private func takeTurn(_ now: Int64) {
+    // Time stands still for what is paused.
+    if isPaused() {
+      deadline = now &+ (probe == nil ? Self.pausedMilliseconds : check.timeoutMilliseconds)
+      return
+    }
+    if probe != nil {
+      hasTimedOut = true
+      probe?.kill()
+      // Its end is told by its process.
+      deadline = .max
+      return
+    }
+    hasTimedOut = false
+    do throws(RuntimeError) {
+      if program == nil {
+        do throws(Errno) {
+          program = try Descriptor.workingDirectory.open("/proc/self/exe", [.readOnly])
+        } catch {
+          throw RuntimeError.failed("cannot open the runtime: \(error)")
+        }
+      }
+      guard let program = programDescriptor else { return }
+      probe = try HealthProbe.start(check, record, runtimeRoot: runtime.store.root, program: program)
+      deadline = now &+ check.timeoutMilliseconds
+    } catch {
+      let time = WallClock.now()
+      take(HealthResult(start: time, end: time, exitCode: -1, output: error.description), startedAt: now)
+    }
+  }
+
+  private var programDescriptor: Descriptor? {
+    switch program {
+    case .some(let file): file.descriptor
+    case .none: nil
+    }
+  }
+
+  private func isPaused() -> Bool {
+    record.status() == .paused
+  }
+
+  private func conclude(_ code: Int32) {
+    guard let probe = probe.take() else { return }
+    let startedAt = probe.startedMilliseconds
+    if code != 0, !hasTimedOut, isPaused() {
+      // The pause came between the look and the check, which was refused.
+      _ = probe.finish(code: code, timeoutMilliseconds: nil)
+      deadline = HealthProbe.now() &+ Self.pausedMilliseconds
+      return
+    }
+    take(
+      probe.finish(code: code, timeoutMilliseconds: hasTimedOut ? check.timeoutMilliseconds : nil), startedAt: startedAt
+    )
+  }
+
+  private func take(_ result: HealthResult, startedAt: Int64) {
+    let hasChanged = state.take(result, check, sinceStart: startedAt &- startedMilliseconds)
+    // Before anybody hears of it, so that who looks then sees it.
+    save(state)
+    if hasChanged { tell(state.status) }
+    for client in waiting { client.send(.healthResult, [result.exitCode == 0 ? 0 : 1]) }
+    waiting = []
+    deadline = nextDeadline()
+    if hasChanged, state.status == .unhealthy { act() }
+  }
+
+  // MARK: What is done about it
+
+  private func act() {
+    switch check.action {
+    case .kill:
+      sentence = .failure
+      end(with: Signal.kill)
+    case .restart: ask(.restart)
+    case .stop: ask(.stop)
+    case .none:
+      if restartsUnhealthy() { ask(.restart) }
+    }
+  }
+
+  private func ask(_ sentence: Sentence) {
+    self.sentence = sentence
+    end(with: check.stopSignal)
+    if check.stopSignal != Signal.kill, check.stopTimeoutMilliseconds >= 0 {
+      killDeadline = HealthProbe.now() &+ check.stopTimeoutMilliseconds
+    }
+  }
+
+  private func end(with signal: Int32) {
+    do throws(RuntimeError) {
+      guard let id = try? ContainerID(record.id) else { return }
+      try runtime.kill(id, signal: signal, all: signal == Signal.kill)
+    } catch {
+      // It has ended by itself in the same moment.
+    }
+  }
+}
