@@ -57,6 +57,32 @@ package enum UnixSocket {
     return socket
   }
 
+  /// A socket that takes datagrams at `name` beneath an open directory (bind(2)).
+  package static func bind(at name: String, in directory: Descriptor) throws(Errno) -> FileDescriptor {
+    let socket = try make(.datagram)
+    let address = try address("\(directory.path)/\(name)")
+    try checked(
+      unsafe address.withUnsafeBytes {
+        rawSystemCall(__NR_bind, socket.number.register, UInt(bitPattern: $0.baseAddress), UInt($0.count))
+      })
+    return socket
+  }
+
+  /// A socket whose datagrams go to the one at `path`; a path that begins with `@` is a name of the abstract kind (unix(7), sd_notify(3)).
+  package static func connectDatagram(to path: String) throws(Errno) -> FileDescriptor {
+    guard path.hasPrefix("@") else { return try connect(to: path, type: .datagram) }
+    if path.utf8.contains(0) { throw .invalidArgument }
+    if path.utf8.count > 108 { throw .nameTooLong }
+    let socket = try make(.datagram)
+    // Without a zero at its end: that would be part of the name.
+    let address = [UInt8(family), 0, 0] + Array(path.utf8.dropFirst())
+    try checked(
+      unsafe address.withUnsafeBytes {
+        rawSystemCall(__NR_connect, socket.number.register, UInt(bitPattern: $0.baseAddress), UInt($0.count))
+      })
+    return socket
+  }
+
   /// Connects to the socket at `path`, of whatever length.
   package static func connect(to path: String, type: UnixSocketType) throws(Errno) -> FileDescriptor {
     if path.utf8.count > 107, let slash = path.lastIndex(of: "/") {

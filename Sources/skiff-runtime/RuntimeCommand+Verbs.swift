@@ -23,6 +23,7 @@ extension RuntimeCommand {
     request.joinsNewKeyring = !arguments.has("no-new-keyring")
     request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
     request.activation = SocketActivation.ofCaller()
+    request.notifySocketPath = ServiceManager.notifySocketOfCaller()
     request.cgroupManager = cgroupManager
     request.isRootless = isRootless
     if isDebugging { request.tell = report.debug }
@@ -62,7 +63,8 @@ extension RuntimeCommand {
 
   func start(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try ParsedArguments(words, [])
-    try runtime.start(try containerID(arguments, "start"))
+    try runtime.start(
+      try containerID(arguments, "start"), notifySocketPath: ServiceManager.notifySocketOfCaller())
     return 0
   }
 

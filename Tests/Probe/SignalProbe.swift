@@ -16,6 +16,14 @@ func signalProbe(_ verb: String, _ arguments: [String]) -> ProbeValue? {
       try Signal.send(Signal.number(named: first) ?? 0, to: ProcessControl.processID)
       return .bool(true)
     }
+  case "notify":
+    // To the service manager, as sd_notify(3) does it.
+    let lines = arguments.joined(separator: "\n")
+    return outcome { () throws(Errno) in
+      let line = try UnixSocket.connectDatagram(to: ProcessEnvironment.value(named: "NOTIFY_SOCKET") ?? "")
+      try line.descriptor.send(Array(lines.utf8))
+      return .bool(true)
+    }
   case "trap": return trap(arguments)
   case "resize": return awaitResize()
   default: return nil

@@ -67,9 +67,17 @@ extension Engine {
     }
   }
 
-  /// Refuses the policy that rests on health checks for a container that has none.
+  /// Refuses what rests on health checks for a container that has none.
   static func checkThatHealthIsWatched(_ record: ContainerRecord) throws(EngineError) {
-    guard record.request.restart.name == .unhealthy, record.health == nil else { return }
-    throw .refused("--restart unhealthy needs a health check: the image has none (give one with --health-cmd)")
+    guard record.health == nil else { return }
+    let option: String
+    if record.request.restart.name == .unhealthy {
+      option = "--restart unhealthy"
+    } else if record.request.notification == .healthy {
+      option = "--sdnotify healthy"
+    } else {
+      return
+    }
+    throw .refused("\(option) needs a health check: the image has none (give one with --health-cmd)")
   }
 }

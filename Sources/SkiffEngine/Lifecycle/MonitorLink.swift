@@ -16,6 +16,8 @@ struct MonitorOrder {
   /// What the monitor becomes to have the container started again; empty where its policy is not to.
   var restartCommand: [String] = []
   var health: HealthCheck?
+  /// Who hears when the container is ready, and what that means.
+  var notify: (mode: NotificationRequest, socket: String)?
   var explains: Bool
   var keepsExit: Bool
   var runRoot: String
@@ -36,9 +38,14 @@ struct MonitorOrder {
       "keepExit": .bool(keepsExit),
       "events": ["runRoot": .string(runRoot), "attributes": JSONValue(eventAttributes)],
     ]
-    guard !restartCommand.isEmpty || health != nil, var members = document.object else { return document.serialized() }
+    guard !restartCommand.isEmpty || health != nil || notify != nil, var members = document.object else {
+      return document.serialized()
+    }
     members["restartCommand"] = JSONValue(restartCommand)
     members["health"] = health?.document
+    if let notify {
+      members["notify"] = ["mode": .string(notify.mode.rawValue), "socket": .string(notify.socket)]
+    }
     return JSONValue.object(members).serialized()
   }
 }

@@ -146,6 +146,9 @@ private struct ContainerLaunch: ~Copyable {
     if record.request.restart.name != .no || record.health?.action == .restart {
       order.restartCommand = engine.restartCommand
     }
+    if record.request.notification != .ignore, let socket = ServiceManager.notifySocketOfCaller() {
+      order.notify = (record.request.notification, socket)
+    }
     if let health = record.health {
       order.health = health.check(
         stopSignal: try Engine.signalNumber(record.stopSignal, option: "--stop-signal"),

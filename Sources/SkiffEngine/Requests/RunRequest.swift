@@ -45,6 +45,7 @@ public struct RunRequest: Equatable, Sendable {
   public var removesItself = false
   public var restart = RestartPolicy()
   public var health = HealthRequest()
+  public var notification = NotificationRequest.ignore
   public var logDriver = LogDriver.jsonFile
   /// The log driver's options, as `--log-opt` names them.
   public var logOptions: [String: String] = [:]
@@ -100,6 +101,18 @@ public struct RunRequest: Equatable, Sendable {
   public var showsOwnResources = false
 
   public init() {}
+}
+
+/// What a service manager hears of a container, where one has started skiff (podman's `--sdnotify`).
+public enum NotificationRequest: String, Equatable, Sendable, CaseIterable {
+  /// Nothing.
+  case ignore
+  /// That its program says that it is ready.
+  case container
+  /// That it runs.
+  case conmon
+  /// That it is healthy.
+  case healthy
 }
 
 /// What `--security-opt` asks for; nil leaves the default.

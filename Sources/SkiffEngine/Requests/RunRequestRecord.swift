@@ -33,6 +33,7 @@ extension RunRequest: FieldRecord {
     RecordField("removesItself", { $0.removesItself }, { $0.removesItself = $1 }),
     RecordField("restart", { $0.restart }, { $0.restart = $1 }),
     RecordField("health", { $0.health }, { $0.health = $1 }),
+    RecordField("notification", { $0.notification }, { $0.notification = $1 }),
     RecordField("logDriver", { $0.logDriver }, { $0.logDriver = $1 }),
     RecordField("logOptions", { $0.logOptions }, { $0.logOptions = $1 }),
     RecordField("isReadOnly", { $0.isReadOnly }, { $0.isReadOnly = $1 }),
@@ -241,6 +242,11 @@ extension VolumesFromRequest: TextRecordValue {
 }
 
 extension LogDriver: TextRecordValue {
+  var text: String { rawValue }
+  init?(reading text: String) { self.init(rawValue: text) }
+}
+
+extension NotificationRequest: TextRecordValue {
   var text: String { rawValue }
   init?(reading text: String) { self.init(rawValue: text) }
 }

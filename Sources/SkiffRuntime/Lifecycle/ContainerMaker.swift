@@ -24,6 +24,8 @@ package struct CreateRequest {
   package var networkNamespacePath: String?
   /// Sockets that the caller's service manager opened for the container.
   package var activation: SocketActivation?
+  /// The service manager's socket, which hears of it when the container's program says that it is ready (sd_notify(3)).
+  package var notifySocketPath: String?
   package var explains = false
   /// Gets what a person who looks for a fault wants to know, while the container is made.
   package var tell: ((String) -> Void)?
@@ -41,6 +43,8 @@ struct MadeContainer: ~Copyable {
   let directory: FileDescriptor
   let spec: RuntimeSpec
   let warnings: [String]
+  /// Where its program says that it is ready.
+  var notify: NotifySocket?
 }
 
 /// Makes a container: claims the id, makes the control group, plans, opens, launches. Whatever fails, nothing is left.
@@ -63,6 +67,8 @@ struct ContainerMaker {
     var endsWithCaller = false
     /// It waits for this process's word.
     var waitsForWord = false
+    /// This process hears its program say that it is ready.
+    var hearsReadiness = false
     var streams: [Descriptor] = []
     var console: Descriptor?
     /// What is written on the console goes to no terminal.
@@ -124,6 +130,8 @@ struct ContainerMaker {
     _ record: inout ContainerRecord
   ) throws(RuntimeError) -> MadeContainer {
     let placement = try place(spec, bytes, &record, directory.descriptor)
+    var spec = spec
+    let notify = try prepareNotification(&spec, record, directory.descriptor, handover)
     // A rootless container may have to do without its group, and the plan must know.
     if request.isRootless { try makeGroup(placement, spec, &record) }
     let plan = try makePlan(spec, record, handover)
@@ -167,7 +175,20 @@ struct ContainerMaker {
       throw error
     }
     return MadeContainer(
-      launcher: launcher, record: record, directory: directory, spec: spec, warnings: plan.warnings)
+      launcher: launcher, record: record, directory: directory, spec: spec, warnings: plan.warnings, notify: notify)
+  }
+
+  /// Shows the program where to say that it is ready, where somebody wants to hear it; gives the socket where that is this process.
+  private func prepareNotification(
+    _ spec: inout RuntimeSpec, _ record: ContainerRecord, _ directory: Descriptor, _ handover: Handover
+  ) throws(RuntimeError) -> NotifySocket? {
+    guard let target = request.notifySocketPath else { return nil }
+    do throws(Errno) {
+      spec = try NotifySocket.prepare(in: directory, path: "\(store.root)/\(record.id)", spec)
+      return handover.hearsReadiness ? try NotifySocket(in: directory, target: target) : nil
+    } catch {
+      throw .failed("cannot make the notify socket of container \(record.id): \(error)")
+    }
   }
 
   /// Finds where the group will lie, and notes it with the configuration before anything is made.

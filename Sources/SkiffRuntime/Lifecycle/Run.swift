@@ -21,17 +21,22 @@ extension ContainerRuntime {
     var handover = ContainerMaker.Handover()
     handover.console = console.containerEnd
     handover.endsWithCaller = !detaches
+    handover.hearsReadiness = true
     handover.terminalHasPlainLineFeeds = wantsTerminal && !Descriptor.standardOutput.isTerminal
     let made = try maker.make(handover)
     made.warnings.forEach(warn)
     try runPoststart(made.record, made.spec)
-    guard let signals else { return 0 }
+    guard let signals else {
+      made.notify?.wait(for: made.launcher.process.descriptor, processID: made.record.processID)
+      return 0
+    }
     let hasTerminal = made.spec.process?.terminal == true && wantsTerminal
     let code: Int32
     do throws(LaunchError) {
       code = try ForegroundProcess(
         process: made.launcher.process.descriptor, signals: signals,
-        console: hasTerminal ? console.takeMaster() : nil, detachKeys: nil
+        console: hasTerminal ? console.takeMaster() : nil, detachKeys: nil,
+        notify: made.notify
       ).wait()
     } catch {
       if !keeps { _ = try? delete(request.id, force: true) }

@@ -9,7 +9,10 @@ private struct Refusal {
 
 extension ContainerRuntime {
   /// Lets a created container's process become its program (runtime.md "Start").
-  package func start(_ id: ContainerID) throws(RuntimeError) {
+  ///
+  /// - Parameter notifySocketPath: the service manager's socket: then this waits until the program says that it is ready, where the
+  ///   container was created so that it can.
+  package func start(_ id: ContainerID, notifySocketPath: String? = nil) throws(RuntimeError) {
     guard let directory = try store.openDirectory(id),
       let record = try ContainerStateStore.read(directory.descriptor, id)
     else {
@@ -23,7 +26,9 @@ extension ContainerRuntime {
     }
     let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: id.text)
     let refusal: Refusal?
+    var notify: NotifySocket?
     do throws(Errno) {
+      if let notifySocketPath { notify = try NotifySocket(in: directory.descriptor, target: notifySocketPath) }
       let connection = try UnixSocket.connect(to: "\(directory.descriptor.path)/start.sock", type: .packet)
       try connection.descriptor.send(LaunchMessage.start)
       refusal = try serve(connection.descriptor, record, spec)
@@ -39,6 +44,9 @@ extension ContainerRuntime {
       throw refusal.error
     }
     try runPoststart(record, spec)
+    if let notify, let process = try? record.openInit() {
+      notify.wait(for: process.descriptor, processID: record.processID)
+    }
   }
 
   /// Answers the starting process until its end of the line closes: then its program runs. What it could not do is given back.

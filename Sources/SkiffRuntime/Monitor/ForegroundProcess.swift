@@ -30,12 +30,16 @@ struct ForegroundProcess: ~Copyable {
   private let console: FileDescriptor?
   private var scanner: DetachKeyScanner
   private let signals: SignalRelay
+  private let notify: NotifySocket?
 
+  /// - Parameter notify: where the process says that it is ready, to be passed on.
   init(
-    process: Descriptor, signals: SignalRelay, console: consuming FileDescriptor?, detachKeys: [UInt8]?
+    process: Descriptor, signals: SignalRelay, console: consuming FileDescriptor?, detachKeys: [UInt8]?,
+    notify: NotifySocket? = nil
   ) {
     self.process = process
     self.signals = signals
+    self.notify = notify
     self.console = console
     self.scanner = DetachKeyScanner(keys: detachKeys ?? [])
   }
@@ -66,9 +70,10 @@ struct ForegroundProcess: ~Copyable {
     while true {
       var entries = [
         PollEntry(process, .readable), PollEntry(signals.descriptor, .readable), PollEntry(master, .readable),
-        PollEntry(input, .readable),
+        PollEntry(input, .readable), PollEntry(notify?.descriptor, .readable),
       ]
       try poll(&entries)
+      if !entries[4].events.isEmpty { notify?.take(mainProcessID: ProcessControl.processID) }
       if !entries[1].events.isEmpty {
         while let signal = try signals.descriptor.readSignal() { pass(signal, master) }
       }

@@ -72,6 +72,10 @@ package struct Monitor {
     request.preservedDescriptors = preservedDescriptors
     var handover = ContainerMaker.Handover()
     handover.waitsForWord = true
+    if let notify = settings.notify, notify.mode == .container {
+      request.notifySocketPath = notify.socket
+      handover.hearsReadiness = true
+    }
     handover.streams = streams.containerEnds
     handover.console = streams.consoleEnd
     var made = try ContainerMaker(store: store, request: request).make(handover)
@@ -100,9 +104,10 @@ package struct Monitor {
       throw error
     }
     tellStarted(made)
+    tellServiceManager(isReady: settings.notify?.mode == .conmon)
     streams.releaseContainerEnds()
     try streams.takeConsole()
-    let status = streams.carry(until: made.launcher.process.descriptor, minding: health)
+    let status = streams.carry(until: made.launcher.process.descriptor, minding: health, hearing: made.notify)
     health?.finish()
     try finish(made, status, started: started, streams, sentence: health?.sentence)
   }
@@ -219,6 +224,13 @@ package struct Monitor {
     container?["request"]?["restart"]?.string.flatMap { try? RestartPolicy(parsing: $0) } ?? RestartPolicy()
   }
 
+  /// From its start on the service manager is to watch this process, which ends with the container.
+  private func tellServiceManager(isReady: Bool) {
+    guard let notify = settings.notify else { return }
+    let own = "MAINPID=\(ProcessControl.processID)\n"
+    NotifySocket.tell(isReady ? "READY=1\n" + own : own, to: notify.socket, waits: false)
+  }
+
   // MARK: Health
 
   private func watch(_ check: HealthCheck, _ record: ContainerRecord) -> HealthWatch {
@@ -233,6 +245,7 @@ package struct Monitor {
         try? directory.descriptor.replaceFile(name, with: state.document.serialized(), isDurable: false)
       },
       tell: { status in
+        if status == .healthy, settings.notify?.mode == .healthy { tellServiceManager(isReady: true) }
         guard let events = settings.events else { return }
         var attributes = events.attributes
         if let name = containerRecord()?["name"]?.string { attributes["name"] = name }
@@ -256,7 +269,9 @@ package struct Monitor {
       // The policy was changed while the container ran.
       if command.isEmpty { command = (try? MonitorSettings.read(in: containerPath))?.restartCommand ?? [] }
       guard !command.isEmpty, let lock = try? restart.handOver() else { return }
-      become(command + ["--restart-lock", String(lock), settings.id])
+      // The manager that heard of this start hears of the next.
+      let manager = settings.notify.map { ["NOTIFY_SOCKET=\($0.socket)"] } ?? []
+      become(command + ["--restart-lock", String(lock), settings.id], adding: manager)
     }
   }
 
@@ -265,9 +280,9 @@ package struct Monitor {
     become(settings.exitCommand)
   }
 
-  private func become(_ command: [String]) {
+  private func become(_ command: [String], adding environment: [String] = []) {
     guard let program = command.first, let path = try? KernelPath(program),
-      let image = try? ExecImage(arguments: command, environment: ProcessEnvironment.all())
+      let image = try? ExecImage(arguments: command, environment: ProcessEnvironment.all() + environment)
     else { return }
     _ = image.execute(path)
   }

@@ -14,6 +14,8 @@ package struct MonitorSettings: Equatable, Sendable {
   package var exitCommand: [String] = []
   /// What the monitor becomes to have the container started again, before the number of the restart's lock and the id.
   package var restartCommand: [String] = []
+  /// The service manager that hears of it, and what makes the container ready.
+  package var notify: Notification?
   /// How its health is checked.
   package var health: HealthCheck?
   package var explains = false
@@ -21,6 +23,21 @@ package struct MonitorSettings: Equatable, Sendable {
   package var keepsExit = true
   /// Where the journal of events is, and what an event says of the container; nil tells of nothing.
   package var events: Events?
+
+  package struct Notification: Equatable, Sendable {
+    /// Podman's `--sdnotify`.
+    package enum Mode: String, Equatable, Sendable {
+      /// Its program says so.
+      case container
+      /// It runs.
+      case conmon
+      /// Its first check that finds it well.
+      case healthy
+    }
+
+    package var mode: Mode
+    package var socket: String
+  }
 
   package struct Events: Equatable, Sendable {
     package var runRoot: String
@@ -69,6 +86,12 @@ package struct MonitorSettings: Equatable, Sendable {
     keepsStdinOpen = json["keepStdinOpen"]?.bool ?? false
     exitCommand = (json["exitCommand"]?.array ?? []).compactMap(\.string)
     restartCommand = (json["restartCommand"]?.array ?? []).compactMap(\.string)
+    if let notify = json["notify"] {
+      guard let mode = notify["mode"]?.string.flatMap(Notification.Mode.init(rawValue:)),
+        let socket = notify["socket"]?.string
+      else { return nil }
+      self.notify = Notification(mode: mode, socket: socket)
+    }
     if let health = json["health"] {
       guard let check = HealthCheck(health) else { return nil }
       self.health = check

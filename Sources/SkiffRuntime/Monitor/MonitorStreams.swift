@@ -31,6 +31,8 @@ final class MonitorStreams {
   private var packsAtEnd = false
   /// Looks after the container's health in the same loop.
   private var health: HealthWatch?
+  /// Where the container's program says that it is ready.
+  private var notify: NotifySocket?
   private var buffer = [UInt8](repeating: 0, count: AttachPacket.payloadLimit)
   /// A container that fills a pipe at once gets a larger one: fewer turns for as many bytes.
   private static let busyPipeBytes = 256 << 10
@@ -129,9 +131,10 @@ final class MonitorStreams {
   // MARK: Carrying
 
   /// Carries until the process has ended and what it wrote is passed on.
-  func carry(until process: Descriptor, minding health: HealthWatch? = nil) -> ExitStatus {
+  func carry(until process: Descriptor, minding health: HealthWatch?, hearing notify: NotifySocket?) -> ExitStatus {
     self.health = health
-    defer { self.health = nil }
+    self.notify = notify
+    defer { (self.health, self.notify) = (nil, nil) }
     while true {
       if let status = turn(process, timeoutMilliseconds: health?.millisecondsLeft) {
         drain()
@@ -159,6 +162,8 @@ final class MonitorStreams {
       entries.append(PollEntry(client.descriptor, wanted))
     }
     let lastClient = entries.count
+    if let notify { entries.append(PollEntry(notify.descriptor, .readable)) }
+    let lastNotice = entries.count
     if let health { entries += health.entries }
     // Whoever wants to be called first.
     let timeout = earlier(log?.timeoutMilliseconds, timeoutMilliseconds)
@@ -176,7 +181,10 @@ final class MonitorStreams {
       if mayTakeInput, !events.intersection([.readable, .hangup, .error]).isEmpty { take(from: client) }
     }
     dropGoneClients()
-    health?.proceed(entries[lastClient...])
+    if lastNotice > lastClient, !entries[lastClient].events.isEmpty {
+      notify?.take(mainProcessID: ProcessControl.processID)
+    }
+    health?.proceed(entries[lastNotice...])
     if entries[0].events.isEmpty { return nil }
     return try? process.waitForExit(block: false)
   }
@@ -281,8 +289,8 @@ final class MonitorStreams {
 
   /// The last packet to everyone; those that are slow get a moment. Gives whether the first client has got all that was for it.
   func tellExit(_ code: Int32, isRestarting: Bool) -> Bool {
-    // Nobody comes in any more: who asks now finds that the container has ended.
-    listener = nil
+    // Nobody comes in during the pause: who asks then finds that the container has ended.
+    if isRestarting { listener = nil }
     for client in clients { client.send(.exit, [UInt8(truncatingIfNeeded: code)] + (isRestarting ? [1] : [])) }
     let deadline = ClockTime.monotonic().totalNanoseconds &+ 5_000_000_000
     while clients.contains(where: \.hasPending), ClockTime.monotonic().totalNanoseconds < deadline {

@@ -21,7 +21,7 @@ enum RefusedOptions {
     "--kernel-memory": "a limit on kernel memory (kernels no longer have one)",
     "--use-api-socket": "the API socket in containers", "--disable-content-trust": "content trust",
     "--secret": "secrets", "--pod": "pods", "--timeout": "a time limit (--timeout)",
-    "--systemd": "systemd mode", "--sdnotify": "notifying systemd",
+    "--systemd": "systemd mode",
     "--cgroup-conf": "single settings of control groups",
     "--cpu-count": "limits of Windows", "--cpu-percent": "limits of Windows", "--io-maxbandwidth": "limits of Windows",
     "--io-maxiops": "limits of Windows",

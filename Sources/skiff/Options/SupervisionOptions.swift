@@ -14,6 +14,7 @@ struct SupervisionOptions: OptionGroup {
   var healthRetries: Int64?
   var healthAction: String?
   var noHealthcheck = false
+  var sdnotify: String?
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("--restart", "no|always|unless-stopped|on-failure[:N]|unhealthy", "Whether it is started again.") {
@@ -36,12 +37,22 @@ struct SupervisionOptions: OptionGroup {
     form.value("--health-on-failure", "none|kill|restart|stop", "What is done about an unhealthy one.") {
       $0.healthAction = $1
     }
+    form.value(
+      "--sdnotify", "ignore|container|conmon|healthy",
+      "What systemd hears: nothing, its program's word, or that it is so."
+    ) { $0.sdnotify = $1 }
     form.flag("--no-healthcheck", "Leave the image's check alone.") { $0.noHealthcheck = $1 }
   }
 
   func apply(to request: inout RunRequest, removesItself: Bool) throws(EngineError) {
     if let restart { request.restart = try Self.restartPolicy(restart) }
     request.health = try health()
+    if let sdnotify {
+      guard let notification = NotificationRequest(rawValue: sdnotify) else {
+        throw .invalidOption(name: "--sdnotify", value: sdnotify, reason: "it is ignore, container, conmon or healthy")
+      }
+      request.notification = notification
+    }
     if removesItself {
       if request.restart.name != .no { throw .refused("conflicting options: cannot specify both --restart and --rm") }
       if request.health.action == .restart {
