@@ -72,6 +72,12 @@ enum Skiff {
           CommandEntry(VolumeInspect.self), CommandEntry(PruneVolumes.self),
         ]),
       CommandEntry(
+        noun: "secret", abstract: "Everything about secrets.",
+        [
+          CommandEntry(SecretCreate.self), CommandEntry(SecretList.self), CommandEntry(SecretInspect.self),
+          CommandEntry(SecretRemove.self), CommandEntry(SecretExists.self),
+        ]),
+      CommandEntry(
         noun: "system", abstract: "Everything about the engine itself.",
         [
           CommandEntry(SystemBoot.self), CommandEntry(SystemShutdown.self), CommandEntry(SystemDiskUsage.self),

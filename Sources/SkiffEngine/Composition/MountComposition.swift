@@ -35,7 +35,8 @@ extension SpecComposer {
     let ordered = asked.enumerated().sorted {
       (Self.depth($0.element.destination), $0.offset) < (Self.depth($1.element.destination), $1.offset)
     }
-    return mounts + ordered.map(\.element)
+    // Last, so that no mount covers them.
+    return mounts + ordered.map(\.element) + Self.secretMounts(request, rootPath: composition.rootPath)
   }
 
   /// Memory where programs expect to be able to write, with what the image has there.

@@ -114,6 +114,15 @@ extension Engine {
       document["Healthcheck"] = health.document
       if health.action != .none { document["HealthcheckOnFailureAction"] = .string(health.action.rawValue) }
     }
+    if !request.secrets.isEmpty {
+      document["Secrets"] = .array(
+        request.secrets.map {
+          [
+            "Name": .string($0.name), "UID": JSONValue($0.userID), "GID": JSONValue($0.groupID),
+            "Mode": JSONValue($0.mode),
+          ]
+        })
+    }
     document["StopSignal"] = .string(record.stopSignal)
     document["StopTimeout"] = request.stopTimeoutSeconds.map { .integer($0) } ?? .null
     return .object(document)

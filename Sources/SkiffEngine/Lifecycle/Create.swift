@@ -68,6 +68,8 @@ struct ContainerCreation: ~Copyable {
     engine: Engine, request: RunRequest, pull: PullPolicy, lifeline: consuming Lifeline, explains: Bool = false
   ) throws(EngineError) {
     try LogOption.check(request)
+    // One that is not there is told of before anything is made.
+    _ = try engine.secretOrders(request)
     var log = StorageLog(isKept: explains)
     var image: ResolvedImage?
     var began = log.now()

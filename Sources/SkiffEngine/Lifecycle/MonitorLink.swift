@@ -18,6 +18,8 @@ struct MonitorOrder {
   var health: HealthCheck?
   /// Who hears when the container is ready, and what that means.
   var notify: (mode: NotificationRequest, socket: String)?
+  /// Where its secrets are.
+  var secrets: [JSONValue] = []
   var explains: Bool
   var keepsExit: Bool
   var runRoot: String
@@ -38,14 +40,14 @@ struct MonitorOrder {
       "keepExit": .bool(keepsExit),
       "events": ["runRoot": .string(runRoot), "attributes": JSONValue(eventAttributes)],
     ]
-    guard !restartCommand.isEmpty || health != nil || notify != nil, var members = document.object else {
-      return document.serialized()
-    }
-    members["restartCommand"] = JSONValue(restartCommand)
+    guard !restartCommand.isEmpty || health != nil || notify != nil || !secrets.isEmpty, var members = document.object
+    else { return document.serialized() }
+    if !restartCommand.isEmpty { members["restartCommand"] = JSONValue(restartCommand) }
     members["health"] = health?.document
     if let notify {
       members["notify"] = ["mode": .string(notify.mode.rawValue), "socket": .string(notify.socket)]
     }
+    if !secrets.isEmpty { members["secrets"] = .array(secrets) }
     return JSONValue.object(members).serialized()
   }
 }

@@ -154,6 +154,7 @@ private struct ContainerLaunch: ~Copyable {
         stopSignal: try Engine.signalNumber(record.stopSignal, option: "--stop-signal"),
         stopTimeoutSeconds: record.request.stopTimeoutSeconds ?? ContainerDefaults.stopTimeoutSeconds)
     }
+    order.secrets = try engine.secretOrders(record.request)
     try directory.write(ContainerDirectory.File.monitor, order.serialized())
   }
 

@@ -57,6 +57,7 @@ public struct RunRequest: Equatable, Sendable {
   public var mounts: [MountRequest] = []
   /// Containers whose volumes and directories of the host appear at the same places here.
   public var volumesFrom: [VolumesFromRequest] = []
+  public var secrets: [SecretRequest] = []
   public var shmSizeBytes: Int64?
   public var devices: [DeviceRequest] = []
   public var deviceRules: [DeviceRuleRequest] = []

@@ -40,6 +40,7 @@ extension RunRequest: FieldRecord {
     RecordField("hasWritableTemporaries", { $0.hasWritableTemporaries }, { $0.hasWritableTemporaries = $1 }),
     RecordField("volumesFrom", { $0.volumesFrom }, { $0.volumesFrom = $1 }),
     RecordField("mounts", { $0.mounts }, { $0.mounts = $1 }),
+    RecordField("secrets", { $0.secrets }, { $0.secrets = $1 }),
     RecordField("shmSizeBytes", { $0.shmSizeBytes }, { $0.shmSizeBytes = $1 }),
     RecordField("devices", { $0.devices }, { $0.devices = $1 }),
     RecordField("deviceRules", { $0.deviceRules }, { $0.deviceRules = $1 }),

@@ -67,9 +67,10 @@ extension LaunchPerformer {
       try context.set("mode", to: try KernelPath(String(mode, radix: 8)))
     }
     // What is copied in must be written first.
-    let isClosedLater = mount.copiesUp && mount.attributes.contains(.readOnly)
+    let isClosedLater = (mount.copiesUp || !mount.files.isEmpty) && mount.attributes.contains(.readOnly)
     let tree = try context.mount(isClosedLater ? mount.attributes.subtracting(.readOnly) : mount.attributes)
     if mount.copiesUp { try copyUp(target.descriptor, into: tree.descriptor, mount) }
+    if !mount.files.isEmpty { try place(mount.files, in: tree.descriptor) }
     if let label = mount.rootLabel {
       try tree.descriptor.setExtendedAttributeOfHandle("security.selinux", Array(label.utf8) + [0])
     }
@@ -77,6 +78,18 @@ extension LaunchPerformer {
     try tree.descriptor.attach(onto: target.descriptor)
     if let propagation = mount.propagation { try tree.descriptor.changeMount(propagation: propagation) }
     if mount.type == "proc", processes == nil { processes = keep(tree) }
+  }
+
+  /// Writes files into a file system that is attached nowhere yet.
+  private func place(_ files: [PlacedFile], in tree: Descriptor) throws(Errno) {
+    let top = try tree.open(".", [.readOnly, .directory])
+    for placed in files {
+      let file = try top.descriptor.open(
+        try KernelPath(placed.name), [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
+      try file.descriptor.writeAll(placed.content)
+      try file.descriptor.changeOwner(userID: placed.userID, groupID: placed.groupID)
+      try file.descriptor.changeMode(placed.mode)
+    }
   }
 
   /// Copies what a directory holds into a file system that is attached nowhere yet: nobody sees it half done.

@@ -26,6 +26,8 @@ package struct CreateRequest {
   package var activation: SocketActivation?
   /// The service manager's socket, which hears of it when the container's program says that it is ready (sd_notify(3)).
   package var notifySocketPath: String?
+  /// What the container is to know; see there.
+  package var secrets = ContainerSecrets()
   package var explains = false
   /// Gets what a person who looks for a fault wants to know, while the container is made.
   package var tell: ((String) -> Void)?
@@ -134,7 +136,8 @@ struct ContainerMaker {
     let notify = try prepareNotification(&spec, record, directory.descriptor, handover)
     // A rootless container may have to do without its group, and the plan must know.
     if request.isRootless { try makeGroup(placement, spec, &record) }
-    let plan = try makePlan(spec, record, handover)
+    var plan = try makePlan(spec, record, handover)
+    plan.add(request.secrets)
     if !request.isRootless { try makeGroup(placement, spec, &record) }
     defer { placement?.keeper?.end() }
     try prepareResourceControl(spec, &record, directory.descriptor)

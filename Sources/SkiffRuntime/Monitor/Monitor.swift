@@ -68,6 +68,7 @@ package struct Monitor {
     var request = CreateRequest(id: id, bundlePath: containerPath)
     request.rootfs = settings.rootfs
     request.explains = settings.explains
+    request.secrets = try ContainerSecrets.read(settings.secrets)
     request.networkNamespacePath = networkNamespace?.path
     request.preservedDescriptors = preservedDescriptors
     var handover = ContainerMaker.Handover()

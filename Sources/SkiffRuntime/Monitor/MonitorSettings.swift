@@ -19,6 +19,7 @@ package struct MonitorSettings: Equatable, Sendable {
   /// How its health is checked.
   package var health: HealthCheck?
   package var explains = false
+  package var secrets: [SecretOrder] = []
   /// False for a container that is removed with its end: no power failure will find its record wanting.
   package var keepsExit = true
   /// Where the journal of events is, and what an event says of the container; nil tells of nothing.
@@ -97,6 +98,9 @@ package struct MonitorSettings: Equatable, Sendable {
       self.health = check
     }
     explains = json["explain"]?.bool ?? false
+    let orders = json["secrets"]?.array ?? []
+    secrets = orders.compactMap { SecretOrder($0) }
+    if secrets.count < orders.count { return nil }
     keepsExit = json["keepExit"]?.bool ?? true
     if let events = json["events"] {
       guard let runRoot = events["runRoot"]?.string else { return nil }

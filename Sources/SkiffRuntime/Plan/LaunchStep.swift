@@ -101,6 +101,8 @@ package struct FileSystemMount: Equatable, Sendable {
   package var keepsTargetLink = false
   /// What the target holds is copied into the new file system first.
   package var copiesUp = false
+  /// What is in it from its start.
+  package var files: [PlacedFile] = []
   /// For SELinux, where the file system takes the label of its root alone.
   package var rootLabel: String?
   /// The new root directory has the mode of the one that it covers.

@@ -91,6 +91,7 @@ struct SightOptions: OptionGroup {
   var gpus: [String] = []
   var deviceRule: [String] = []
   var rootfs: String?
+  var secret: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("-v --volume", "[SOURCE:]PATH[:OPTIONS]", "A directory of the host, or a volume by name.") {
@@ -110,6 +111,9 @@ struct SightOptions: OptionGroup {
     form.value("--gpus", "all|NUMBER|device=…", "GPUs, by their CDI names (nvidia.com/gpu=…).") { $0.gpus.append($1) }
     form.value("--device-cgroup-rule", "\"c 42:* rmw\"", "Devices that may be used once their nodes are made.") {
       $0.deviceRule.append($1)
+    }
+    form.value("--secret", "NAME[,type=mount|env,…]", "A secret (see skiff secret), in /run/secrets or a variable.") {
+      $0.secret.append($1)
     }
     form.value("--rootfs", "DIR|FILE", "A directory or an ext4 image file in place of an image.") { $0.rootfs = $1 }
   }

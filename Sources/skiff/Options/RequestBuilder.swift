@@ -135,6 +135,7 @@ struct RequestBuilder {
       request.mounts.append(try MountRequest(parsingMount: text, workingDirectory: directory))
     }
     for text in options.tmpfs { request.mounts.append(try MountRequest(parsingTmpfs: text)) }
+    for text in options.secret { request.secrets.append(try SecretRequest(parsing: text)) }
     request.isReadOnly = options.readOnly
     request.hasWritableTemporaries = options.readOnlyTmpfs
     for text in options.volumesFrom { request.volumesFrom.append(try VolumesFromRequest(parsing: text)) }
