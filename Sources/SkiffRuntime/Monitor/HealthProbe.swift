@@ -34,10 +34,9 @@ struct HealthProbe: ~Copyable {
     let place = entry.beneath(Self.groupName)
     let group = CgroupRecord(entries: [place])
     do throws(Errno) {
-      try Descriptor.workingDirectory.makeDirectory(try KernelPath(place.directory), mode: 0o755)
+      try makeGroup(try KernelPath(place.directory))
     } catch {
-      // Of an earlier check.
-      guard error == .exists else { throw .failed("cannot make a control group for the check: \(error)") }
+      throw .failed("cannot make a control group for the check: \(error)")
     }
     let arguments =
       [
@@ -48,6 +47,22 @@ struct HealthProbe: ~Copyable {
       return try begin(program, arguments, in: group)
     } catch {
       throw .failed("cannot start the check: \(error)")
+    }
+  }
+
+  /// Makes the group; one of an earlier check is made anew where nobody is left in it: Linux 6.18 ends whatever is born in a group
+  /// that was ever killed (cgroup.kill), for it compares how often the group was with how often the parent's own was.
+  private static func makeGroup(_ path: KernelPath) throws(Errno) {
+    do throws(Errno) {
+      return try Descriptor.workingDirectory.makeDirectory(path, mode: 0o755)
+    } catch {
+      guard error == .exists else { throw error }
+    }
+    do throws(Errno) {
+      try Descriptor.workingDirectory.removeDirectory(path)
+      try Descriptor.workingDirectory.makeDirectory(path, mode: 0o755)
+    } catch {
+      guard error == .busy || error == .exists else { throw error }
     }
   }
 
