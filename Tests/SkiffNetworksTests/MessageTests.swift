@@ -62,7 +62,7 @@ private func bytes(_ hexadecimal: String) -> [UInt8] {
   }
 
   @Test func `a rule is what nft sends for its text`() {
-    // nft add rule inet skiff c 'iifname != "lo" ip saddr 127.0.0.0/8 counter drop comment "skiff 1: why"'
+    // nft add rule inet skiff c 'iifname != "lo" ip saddr 127.0.0.0/8 counter drop comment "skiff 2: why"'
     let captured = """
       010000000a000100736b69666600000006000200630000005401048024000180090001006d6574610000000014000280080002000000000608\
       000100000000013800018008000100636d70002c0002800800010000000001080002000000000118000380140001006c6f0000000000000000\
@@ -71,7 +71,7 @@ private func bytes(_ hexadecimal: String) -> [UInt8] {
       080002000000000108000300\
       0000000c08000400000000012c00018008000100636d700020000280080001000000000108000200000000000c000380050001007f00000014\
       0001800c000100636f756e7465720004000280300001800e000100696d6d6564696174650000001c0002800800010000000000100002800c00\
-      0280080001000000000013000700000d736b69666620313a207768790000
+      0280080001000000000013000700000d736b69666620323a207768790000
       """
     let rule = FilterRule(
       conditions: [.link(.incoming, is: false, .loopback), .loopbackAddress(.source)], verdict: .drop, reason: "why")
@@ -82,7 +82,7 @@ private func bytes(_ hexadecimal: String) -> [UInt8] {
     #expect(message.type == 0x0A06)
     #expect(message.flags == [.create, .append])
     #expect(hexadecimal(message.payload) == captured)
-    #expect(ListedRule(message) == ListedRule(chain: "c", comment: "skiff 1: why"))
+    #expect(ListedRule(message) == ListedRule(chain: "c", comment: "skiff 2: why"))
   }
 
   @Test func `a chain is what nft sends for it`() {
