@@ -131,22 +131,17 @@ extension Integration {
 
 /// A process that has nothing to do with any of it.
 private final class Stranger {
-  private let process = Process()
-  var number: Int32 { process.processIdentifier }
-  var isAlive: Bool { process.isRunning }
+  private let process: Bystander
+  var number: pid_t { process.number }
+  var isAlive: Bool { process.isAlive }
   let ticks: String
 
   init() throws {
-    process.executableURL = URL(fileURLWithPath: "/bin/sleep")
-    process.arguments = ["1000"]
-    try process.run()
-    let stat = try String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)
+    process = try Bystander(["/bin/sleep", "1000"])
+    let stat = try String(contentsOfFile: "/proc/\(process.number)/stat", encoding: .utf8)
     // Field 22, counted from behind the name in brackets (proc_pid_stat(5)).
     ticks = String((stat.split(separator: ")").last ?? "").split(separator: " ")[19])
   }
 
-  func end() {
-    process.terminate()
-    process.waitUntilExit()
-  }
+  func end() { process.end() }
 }

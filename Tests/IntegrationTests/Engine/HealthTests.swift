@@ -112,7 +112,7 @@ extension Integration {
         // Many checks later there is at most the one that runs.
         ClockTime.sleep(milliseconds: 600)
         #expect(Int(try store.exec("slow", "ps -o args | grep -c '[s]leep 77' || true")) ?? 9 <= 4)
-        #expect(Int(try store.exec("loud", "ps -o args | grep -c '[s]leep 779' || true")) ?? 9 <= 2)
+        #expect(Int(try store.exec("loud", "ps -o args | grep -c '^sleep 779' || true")) ?? 9 <= 2)
         try store.skiff("stop", "slow", "loud")
         try store.skiff("rm", "slow", "loud")
       }
@@ -131,7 +131,7 @@ extension Integration {
         try store.skiff("exec", "one", "sh", "-c", "echo heard > /said")
         try until("the word") { try store.skiff("logs", "one").lines == ["heard"] }
         #expect(try store.skiff("stop", "one").milliseconds < 3000)
-        #expect(try shell("ps -eo args | grep '[s]kiff-runtime.*exec.*\(id)'; true").output == "")
+        #expect(try shell("ps -eo args | grep '[s]kiff-runtime.*exec.*\(id)' || true").output == "")
         try store.skiff("rm", "one")
       }
     }

@@ -135,14 +135,8 @@ private final class ServiceManager {
               with open(sys.argv[2], 'a') as log:
                   log.write(json.dumps(said.decode()) + '\\n')
       """
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", script, socket, file]
-    try process.run()
-    harbour.atEnd {
-      process.terminate()
-      process.waitUntilExit()
-    }
+    let process = try Bystander(["/usr/bin/env", "python3", "-c", script, socket, file])
+    harbour.atEnd { process.end() }
     let path = socket
     try until("the manager") { FileManager.default.fileExists(atPath: path) }
   }
