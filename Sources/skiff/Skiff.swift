@@ -81,7 +81,8 @@ enum Skiff {
         noun: "system", abstract: "Everything about the engine itself.",
         [
           CommandEntry(SystemBoot.self), CommandEntry(SystemShutdown.self), CommandEntry(SystemDiskUsage.self),
-          CommandEntry(PruneSystem.self), CommandEntry(Events.self), CommandEntry(CheckStore.self), CommandEntry(Info.self),
+          CommandEntry(PruneSystem.self), CommandEntry(Events.self), CommandEntry(CheckStore.self),
+          CommandEntry(Info.self),
           CommandEntry(Examine.self),
         ]),
       CommandEntry(
