@@ -41,7 +41,7 @@ extension Engine {
   }
 
   /// The monitor tells every client the code as its last word, even when the container removes itself. Nil where it is gone.
-  private func lastWord(
+  func lastWord(
     _ id: String, _ record: ContainerRecord
   ) throws(EngineError) -> (code: Int32, isRestarting: Bool)? {
     do throws(EngineError) {

@@ -16,6 +16,14 @@ public enum WaitCondition: String, Equatable, Sendable, CaseIterable {
   case paused
   case healthy
   case unhealthy
+
+  /// Whether it comes with the end of a run.
+  fileprivate var isEnd: Bool {
+    switch self {
+    case .notRunning, .exited, .stopped, .nextExit, .removed: true
+    case .created, .running, .paused, .healthy, .unhealthy: false
+    }
+  }
 }
 
 extension Engine {
@@ -30,6 +38,7 @@ extension Engine {
     let record = try directory.record()
     let awaitsHealth = conditions.contains(.healthy) || conditions.contains(.unhealthy)
     if awaitsHealth, record.health == nil { throw .refused("container \(record.name) has no defined healthcheck") }
+    let awaitsEnds = conditions.allSatisfy(\.isEnd)
     var code: Int32 = -1
     var wasUp = false
     // The end that was there before.
@@ -69,7 +78,13 @@ extension Engine {
           "container \(record.name) has ended before it was \(conditions.map(\.rawValue).joined(separator: " or "))")
       }
       wasUp = wasUp || isUp
-      try waitForNews(directory)
+      if awaitsEnds, state.processID != nil, let word = try lastWord(id, record) {
+        // From the monitor itself: the record of the end may be gone with the container before it is read here.
+        code = word.code
+        if conditions.contains(.nextExit) { return code }
+      } else {
+        try waitForNews(directory)
+      }
     }
     if conditions.contains(.removed) { return code }
     throw .noSuchContainer(text)
