@@ -361,9 +361,10 @@ class Bench:
         print("|---" * (len(programs) + 2) + "|")
         for count, width in ((100, 1), (100, 100), (500, 500)):
             times = []
+            bundles = [self.crowded_bundle(bundle, i) for i in range(count)]
             for name, command, hides in programs:
                 self.number += 1
-                orders = [command + ["run", "--bundle", bundle, f"bench{self.number}-{i}"] for i in range(count)]
+                orders = [command + ["run", "--bundle", path, f"bench{self.number}-{i}"] for i, path in enumerate(bundles)]
                 result = self.workers[hides].crowd(orders, width)
                 if result["failed"]:
                     raise SystemExit(f"{name}: {result['failed']} of {count} runs failed: {result['words']}")
@@ -372,6 +373,18 @@ class Bench:
             ratios = ", ".join(
                 f"{times[0] / other:.2f} × {name}" for other, (name, _, _) in zip(times[1:], programs[1:]))
             print(f"| {count} {how} | " + " | ".join(f"{wall:.2f}" for wall in times) + f" | {ratios} |")
+
+    def crowded_bundle(self, bundle, number):
+        """The same container with a control group of its own: two in one would be refused."""
+        path = os.path.join(self.directory, f"crowd-{number}")
+        if not os.path.exists(path):
+            os.mkdir(path)
+            text = self.template.replace("@BUNDLE@", bundle).replace("@ID@", f"crowd-{number}")
+            config = json.loads(text)
+            config["root"]["path"] = os.path.join(bundle, "rootfs")
+            with open(os.path.join(path, "config.json"), "w") as file:
+                json.dump(config, file)
+        return path
 
     def memory_of_verbs(self, bundle):
         """The largest resident set of each verb: most of it pages of the program's file, which all of them share."""
