@@ -65,7 +65,7 @@ extension Integration {
             "/proc/meminfo"
           ).output
             == host)
-        #expect(try servers() == before, "nothing is paid for what is not asked for")
+        #expect(try servers().subtracting(before).isEmpty, "nothing is paid for what is not asked for")
 
         _ = try store.start(
           ["--name", "one", "--network", "none", "--resource-view"] + Self.limits)
@@ -76,7 +76,7 @@ extension Integration {
           try servers().subtracting(before).count == 1
         }
         try store.skiff("kill", "one")
-        try eventually("the server ends with the container") { try servers() == before }
+        try eventually("the server ends with the container") { try servers().subtracting(before).isEmpty }
         try store.skiff("rm", "--force", "one")
       }
     }
