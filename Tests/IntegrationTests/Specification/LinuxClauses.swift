@@ -135,14 +135,15 @@ extension Integration.Specification {
     @Test func `config-linux.md Cgroups path: a relative one leads to the same place each time`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour)
-        try bundle.configuration.merge(#"{"linux":{"cgroupsPath":"skiff-test/\#(bundle.id)"}}"#)
+        // One name alone: what lies between stays, and the caller's own group is no place for that.
+        try bundle.configuration.merge(#"{"linux":{"cgroupsPath":"\#(bundle.id)"}}"#)
         var places: Set<String> = []
         for _ in 0..<2 {
           try bundle.startWaiting()
           places.insert(try group("memory", of: bundle.state().pid.number))
           try bundle.delete(force: true)
         }
-        #expect(places.count == 1 && places.first?.hasSuffix("skiff-test/\(bundle.id)") == true)
+        #expect(places.count == 1 && places.first?.hasSuffix("/\(bundle.id)") == true)
       }
     }
 
