@@ -84,7 +84,8 @@ static long replace_written(struct segment part, int file, int page_map) {
 static long replace_pages(int file) {
   const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
   unsigned long count = getauxval(AT_PHNUM);
-  if (!headers || count == 0 || count > 64) return -38;
+  // All that follows counts in pages of this size; kernels of arm64 may have larger ones.
+  if (!headers || count == 0 || count > 64 || getauxval(AT_PAGESZ) != page_bytes) return -38;
   for (unsigned long i = 0; i < count; i++) {
     // A program that a loader has placed elsewhere, or that has one.
     if (headers[i].p_type == PT_INTERP || headers[i].p_type == PT_DYNAMIC) return -38;

@@ -1,5 +1,5 @@
 // Linux as the kernel declares it: user-space API headers, constants that Swift cannot see through macros,
-// and one system call trap per architecture. No logic lives here.
+// one system call trap per architecture, and what a program in Swift cannot do to itself. No other logic lives here.
 #pragma once
 
 #include "CLinuxProgramFile.h"
