@@ -91,9 +91,10 @@ extension Engine {
     }
     record.request.restart = restart
     try Self.checkThatHealthIsWatched(record)
-    guard restart.name != .no, let bytes = try directory.content(ContainerDirectory.File.monitor),
-      let document = try? JSONValue.parse(bytes), var members = document.object
-    else { return }
+    guard restart.name != .no, let bytes = try directory.content(ContainerDirectory.File.monitor) else { return }
+    guard let document = try? JSONValue.parse(bytes), var members = document.object else {
+      throw .damaged(thing: "\(directory.path)/monitor.json", reason: "it is not the order of a monitor")
+    }
     // A monitor that was started without a policy reads what it needs for one when its container has ended.
     members["restartCommand"] = JSONValue(restartCommand)
     try directory.replace(ContainerDirectory.File.monitor, JSONValue.object(members).serialized(), isDurable: false)
