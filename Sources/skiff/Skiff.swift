@@ -78,6 +78,9 @@ enum Skiff {
           CommandEntry(SecretRemove.self), CommandEntry(SecretExists.self),
         ]),
       CommandEntry(
+        noun: "generate", abstract: "Write down how a container is made.",
+        [CommandEntry(GenerateRun.self), CommandEntry(GenerateSystemd.self), CommandEntry(GenerateKube.self)]),
+      CommandEntry(
         noun: "system", abstract: "Everything about the engine itself.",
         [
           CommandEntry(SystemBoot.self), CommandEntry(SystemShutdown.self), CommandEntry(SystemDiskUsage.self),
