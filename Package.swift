@@ -18,6 +18,11 @@ let houseTests: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Tests that drive the programs do nothing themselves that optimising would hasten, and are most of what is compiled.
+let compiledQuickly: [SwiftSetting] = [
+  .unsafeFlags(["-Onone", "-no-whole-module-optimization", "-enable-batch-mode"])
+]
+
 /// A program that carries everything it needs, so that it starts at once and runs in any root file system.
 let fullyStatic: [LinkerSetting] = [
   .unsafeFlags(["-static-executable"])
@@ -138,6 +143,7 @@ let package = Package(
     .testTarget(name: "SkiffCommandLineTests", dependencies: ["SkiffCommandLine"], swiftSettings: houseTests),
     .testTarget(name: "HouseTests", swiftSettings: houseTests),
     .testTarget(
-      name: "IntegrationTests", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"], swiftSettings: houseTests),
+      name: "IntegrationTests", dependencies: ["SkiffNetworks", "SkiffKernel", "SkiffSpec"],
+      swiftSettings: houseTests + compiledQuickly),
   ]
 )
