@@ -1,17 +1,26 @@
-// skiff-fault: runs a program and makes one system call of it, or of a process that it makes, fail.
+// skiff-fault: runs a program and makes one system call of it, or of a process that it makes, fail, or its last.
 //
-//   skiff-fault REPORT SECONDS NUMBER ERRNO PROGRAM [ARGUMENT …]
+//   skiff-fault [--of COUNTED …] REPORT SECONDS NUMBER FAULT PROGRAM [ARGUMENT …]
+//   skiff-fault [--of COUNTED …] REPORT SECONDS NUMBER FAULT --attach PROCESS
 //
-// Calls are counted over all processes in the order in which the kernel sees them; call NUMBER is not made but answered with ERRNO
-// (close(2) is made all the same, as on Linux it is when it fails). NUMBER 0 only counts. A process is left alone as soon as it
-// becomes another program: that is the container's, or a hook. What the C library does before the program's first own call is not
-// counted. Once PROGRAM has ended, so have we, with its code; what it left
-// running runs on.
+// Calls are counted over all processes in the order in which the kernel sees them; NUMBER 0 only counts. FAULT is what happens at
+// call NUMBER:
+//
+//   an error's number    the call is not made but answered with it (close(2) is made all the same, as on Linux it is when it fails)
+//   kill                 the process that was about to make the call is killed instead
+//   kill-all             and so is every other process that is counted
+//
+// A process is left alone as soon as it becomes another program: that is the container's, or a hook. What the C library does before
+// the program's first own call is not counted. With --of, calls are counted only while a process runs one of the programs COUNTED,
+// files that are named by their paths; PROGRAM is followed to there, uncounted. Once PROGRAM has ended, so have we, with its code;
+// what it left running runs on. A PROCESS that runs already says on our standard output that it is attached, and is followed to its
+// end.
 //
 // REPORT becomes lines of words:
 //
 //   calls 312            how many were seen
 //   failed 17 257        number, and the call as the kernel numbers it
+//   killed 17 257        the same of the call that was not made any more
 //   crashed 4711 11      a counted process was ended by this signal, which no one sends from outside
 //   hung                 not ended after SECONDS: it was killed
 //
@@ -32,11 +41,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { most_processes = 256 };
+enum { most_processes = 256, most_programs = 4 };
 
 /// A process that is counted.
 struct tracee {
   pid_t id;
+  // It runs a program that is counted.
+  int is_counted;
   // It has made a call that is not of the C library's start.
   int is_program;
   // The call that it is in is to end with the chosen error.
@@ -51,6 +62,12 @@ static int tracee_count;
 static pid_t first_process;
 static volatile sig_atomic_t is_over;
 static FILE *report;
+
+/// The programs whose calls are counted.
+static struct stat counted[most_programs];
+static int counted_count;
+/// The one that leads to them.
+static struct stat followed;
 
 static struct tracee *find(pid_t id) {
   for (int i = 0; i < tracee_count; i++) {
@@ -157,51 +174,95 @@ static int starts_library(unsigned long long call) {
   }
 }
 
-static int is_same_program(pid_t id, const struct stat *program) {
+static int are_same(const struct stat *one, const struct stat *other) {
+  return one->st_ino == other->st_ino && one->st_dev == other->st_dev;
+}
+
+/// Notes whether a process runs a program that is counted; false where it is not even one that leads to such.
+static int look_at_program(struct tracee *process) {
   char path[64];
   struct stat its;
-  snprintf(path, sizeof path, "/proc/%d/exe", (int)id);
-  return stat(path, &its) == 0 && its.st_ino == program->st_ino && its.st_dev == program->st_dev;
+  snprintf(path, sizeof path, "/proc/%d/exe", (int)process->id);
+  process->is_counted = 0;
+  if (stat(path, &its) != 0) return 0;
+  for (int i = 0; i < counted_count; i++) {
+    if (are_same(&its, &counted[i])) process->is_counted = 1;
+  }
+  return process->is_counted || are_same(&its, &followed);
+}
+
+/// Starts the program, and stops it before its first instruction.
+static int start(char **words) {
+  first_process = fork();
+  if (first_process == 0) {
+    raise(SIGSTOP);
+    execv(words[0], words);
+    _exit(127);
+  }
+  int status;
+  waitpid(first_process, &status, WUNTRACED);
+  return first_process > 0;
 }
 
 int main(int count, char **words) {
+  while (count > 2 && strcmp(words[1], "--of") == 0 && counted_count < most_programs) {
+    if (stat(words[2], &counted[counted_count++]) != 0) {
+      perror(words[2]);
+      return 125;
+    }
+    words += 2;
+    count -= 2;
+  }
+  const int attaches = count == 7 && strcmp(words[5], "--attach") == 0;
   if (count < 6) {
-    fprintf(stderr, "usage: skiff-fault REPORT SECONDS NUMBER ERRNO PROGRAM [ARGUMENT ...]\n");
+    fprintf(stderr, "usage: skiff-fault [--of COUNTED ...] REPORT SECONDS NUMBER ERRNO|kill|kill-all PROGRAM [ARGUMENT ...]\n");
     return 125;
   }
   report = fopen(words[1], "we");
   const unsigned seconds = (unsigned)atoi(words[2]);
   const long chosen = atol(words[3]);
   const int error = atoi(words[4]);
-  struct stat program;
-  if (!report || stat(words[5], &program) != 0) {
+  const int kills_all = strcmp(words[4], "kill-all") == 0;
+  const int kills = kills_all || strcmp(words[4], "kill") == 0;
+  char program[64];
+  if (attaches) snprintf(program, sizeof program, "/proc/%d/exe", atoi(words[6]));
+  if (!report || stat(attaches ? program : words[5], &followed) != 0) {
     perror("skiff-fault");
     return 125;
   }
+  if (counted_count == 0) counted[counted_count++] = followed;
 
-  first_process = fork();
-  if (first_process == 0) {
-    raise(SIGSTOP);
-    execv(words[5], words + 5);
-    _exit(127);
+  if (attaches) {
+    first_process = atoi(words[6]);
+  } else if (!start(words + 5)) {
+    perror("skiff-fault: fork");
+    return 125;
   }
   int status;
-  waitpid(first_process, &status, WUNTRACED);
   const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
                        PTRACE_O_TRACEEXEC;
   if (ptrace(PTRACE_SEIZE, first_process, 0, options) != 0) {
     perror("skiff-fault: ptrace");
-    kill(first_process, SIGKILL);
+    if (!attaches) kill(first_process, SIGKILL);
     return 125;
   }
-  kill(first_process, SIGCONT);
-  add(first_process);
+  struct tracee *first = add(first_process);
+  int has_begun = attaches;
+  if (attaches) {
+    look_at_program(first);
+    first->is_program = 1;
+    // It is most likely in a call that takes long; from the stop on it is looked at. A call that was cut short is counted anew.
+    ptrace(PTRACE_INTERRUPT, first_process, 0, 0);
+    puts("attached");
+    fflush(stdout);
+  } else {
+    kill(first_process, SIGCONT);
+  }
   struct sigaction action = {.sa_handler = on_alarm};
   sigaction(SIGALRM, &action, NULL);
   alarm(seconds);
 
   long calls = 0;
-  int has_begun = 0;
   int code = 125;
   for (;;) {
     const pid_t id = waitpid(-1, &status, __WALL);
@@ -231,8 +292,15 @@ int main(int count, char **words) {
       ptrace(PTRACE_GET_SYSCALL_INFO, id, sizeof call, &call);
       const int is_entry = call.op == PTRACE_SYSCALL_INFO_ENTRY;
       if (is_entry && has_begun && !starts_library(call.entry.nr)) process->is_program = 1;
-      if (is_entry && process->is_program && !never_fails(call.entry.nr)) {
-        if (++calls == chosen) {
+      if (is_entry && process->is_program && process->is_counted && (kills || !never_fails(call.entry.nr))) {
+        if (++calls == chosen && kills) {
+          fprintf(report, "killed %ld %llu\n", calls, (unsigned long long)call.entry.nr);
+          for (int i = 0; i < tracee_count; i++) {
+            if (tracees[i].id == id || (kills_all && tracees[i].is_counted)) kill(tracees[i].id, SIGKILL);
+          }
+          // There is nothing to let go on any more; its end is heard of.
+          continue;
+        } else if (calls == chosen) {
           fprintf(report, "failed %ld %llu\n", calls, (unsigned long long)call.entry.nr);
           if (call.entry.nr == SYS_brk) {
             // It is refused by an answer that is the end of memory as it was: that of a call for nothing.
@@ -253,9 +321,10 @@ int main(int count, char **words) {
       }
       ptrace(PTRACE_SYSCALL, id, 0, 0);
     } else if (event == PTRACE_EVENT_EXEC) {
+      const int is_ours = look_at_program(process);
       if (!has_begun) {
         has_begun = 1;
-      } else if (!is_same_program(id, &program)) {
+      } else if (!is_ours) {
         ptrace(PTRACE_DETACH, id, 0, 0);
         forget(id);
         continue;
@@ -272,7 +341,12 @@ int main(int count, char **words) {
         ptrace(PTRACE_GETEVENTMSG, id, 0, &child);
       }
       // Goes on in the middle of the program, not at its start.
-      if (child) add((pid_t)child)->is_program = 1;
+      if (child) {
+        const int is_counted = process->is_counted;
+        struct tracee *new = add((pid_t)child);
+        new->is_program = 1;
+        new->is_counted = is_counted;
+      }
       ptrace(PTRACE_SYSCALL, id, 0, 0);
     } else {
       ptrace(PTRACE_SYSCALL, id, 0, signal);

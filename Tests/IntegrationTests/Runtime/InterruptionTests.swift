@@ -6,34 +6,46 @@ extension Integration {
   /// The runtime killed on its way, at many moments: `delete --force` must find and remove whatever is there, and nothing may run
   /// that is less isolated than was asked.
   @Suite struct Interruptions {
-    /// Of each verb; a longer look is asked for by hand.
-    private static let moments = Int(ProcessInfo.processInfo.environment["SKIFF_TEST_MOMENTS"] ?? "") ?? 40
-    /// The same delays in every run; a seed of another run can be tried by hand.
-    private static let seed = UInt64(ProcessInfo.processInfo.environment["SKIFF_TEST_SEED"] ?? "") ?? 1
+    /// Of each verb in the ordinary run.
+    private static let sample = 20
 
-    /// Random delays in microseconds, up to somewhat more than the verb takes undisturbed.
-    private func delays(upTo longest: Int, _ salt: UInt64) -> [UInt32] {
-      var state = Self.seed &+ salt
-      return (0..<Self.moments).map { _ in
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return UInt32(state >> 33) % UInt32(max(longest, 1))
+    /// Gives a verb and kills it, or with `.all` every process that it has made as well, at one of its calls; 0 lets it be.
+    @discardableResult
+    private func interrupt(
+      _ bundle: Bundle, _ words: [String], at call: Int, _ victim: KilledProgram.Victim = .caller
+    ) throws -> KilledProgram {
+      let report = bundle.harbour.path("report")
+      // What it leaves running must not hold our pipes.
+      let outcome = try run(
+        ["sh", "-c", #"exec "$@" >/dev/null 2>&1"#, "-"] + KilledProgram.injector(at: call, victim, report: report)
+          + [Programs.runtime, "--root", bundle.harbour.path("state")] + words, seconds: 60)
+      let program = try KilledProgram(outcome, report: report)
+      #expect(!program.report.contains("hung"), "\(words): \(program.report)")
+      #expect(!program.report.contains("crashed"), "\(words): \(program.report)")
+      return program
+    }
+
+    /// Gives the verb at each of the chosen moments, with all that comes before it and after it, half of the times with all of its
+    /// processes killed.
+    private func sweep(
+      _ bundle: Bundle, _ words: [String], before: () throws -> Void = {},
+      after: (_ moment: String) throws -> Void
+    ) throws {
+      try before()
+      let calls = try interrupt(bundle, words, at: 0).calls
+      try after("undisturbed")
+      #expect(calls > 10)
+      var killed = 0
+      let moments = Moments.choose(of: calls, usually: Self.sample)
+      for (place, call) in moments.enumerated() {
+        try before()
+        let program = try interrupt(bundle, words, at: call, place % 2 == 0 ? .caller : .all)
+        if program.wasKilled { killed += 1 }
+        try after("\(program.report) (SKIFF_TEST_SEED=\(Moments.seed))")
       }
-    }
-
-    private func microseconds(_ act: () throws -> Void) rethrows -> Int {
-      let began = ContinuousClock.now
-      try act()
-      let span = (ContinuousClock.now - began).components
-      return Int(span.seconds) * 1_000_000 + Int(span.attoseconds / 1_000_000_000_000)
-    }
-
-    /// Starts a verb, waits, kills the runtime.
-    private func interrupt(_ bundle: Bundle, _ words: [String], after delay: UInt32) throws {
-      let session = try bundle.session(words)
-      usleep(delay)
-      // It may have ended by itself.
-      _ = try? session.signal(9)
-      _ = try session.wait(seconds: 30)
+      // Not every run makes as many calls.
+      #expect(killed * 10 >= moments.count * 8, "\(killed) of \(moments.count)")
+      if Moments.asked != nil { print("\(words[0]): killed \(killed) times in \(calls) calls") }
     }
 
     /// Whatever still runs of the container lives in its own namespaces and its own group, without capabilities.
@@ -80,117 +92,93 @@ extension Integration {
     }
 
     /// Nothing is left: no state, no group, and the id can be used again.
-    private func expectNothing(_ bundle: Bundle, _ moment: UInt32) throws {
+    private func expectNothing(_ bundle: Bundle, _ moment: String) throws {
       try bundle.delete(force: true)
-      #expect(!bundle.harbour.exists("state/\(bundle.id)"), "after \(moment) µs")
+      #expect(!bundle.harbour.exists("state/\(bundle.id)"), "\(moment)")
       let groups = try shell("find /sys/fs/cgroup -type d -name '\(bundle.id)'").output
-      #expect(groups == "", "after \(moment) µs")
+      #expect(groups == "", "\(moment)")
     }
 
-    @Test func `create, killed at any moment`() throws {
+    /// A verb that is killed before or after the container is there, and may leave it in one of these states.
+    private func expectStatus(_ bundle: Bundle, in possible: [String], _ moment: String) throws {
+      let status = try bundle.state().status.text
+      #expect(possible.contains(status), "\(status): \(moment)")
+    }
+
+    @Test(arguments: ["create", "run"]) func `making a container, killed at any call`(verb: String) throws {
       try inHarbour { harbour in
         let bundle = try marked(harbour)
-        let words = ["create", "--bundle", bundle.path, bundle.id]
-        let usual = try microseconds { try bundle.runtime(words).expecting(0) }
-        try bundle.delete(force: true)
-
-        for delay in delays(upTo: usual * 5 / 4, 1) {
-          try interrupt(bundle, words, after: delay)
+        let options = verb == "run" ? ["--detach"] : []
+        try sweep(bundle, [verb] + options + ["--bundle", bundle.path, bundle.id]) { moment in
           try expectIsolation(bundle)
-          try expectNothing(bundle, delay)
+          try expectNothing(bundle, moment)
         }
       }
     }
 
-    @Test func `start, killed at any moment`() throws {
+    @Test func `start, killed at any call`() throws {
       try inHarbour { harbour in
         let bundle = try marked(harbour)
-        try bundle.create()
-        let usual = try microseconds { try bundle.start() }
-        try bundle.delete(force: true)
-
-        for delay in delays(upTo: usual * 5 / 4, 2) {
-          try bundle.create()
-          try interrupt(bundle, ["start", bundle.id], after: delay)
-          let status = try bundle.state().status.text
-          #expect(["created", "running", "stopped"].contains(status), "\(status) after \(delay) µs")
+        try sweep(bundle, ["start", bundle.id], before: { try bundle.create() }) { moment in
+          try expectStatus(bundle, in: ["created", "running", "stopped"], moment)
           try expectIsolation(bundle)
-          try expectNothing(bundle, delay)
+          try expectNothing(bundle, moment)
         }
       }
     }
 
-    @Test func `exec, killed at any moment`() throws {
+    @Test(arguments: ["true", "detached"]) func `exec, killed at any call`(way: String) throws {
       try inHarbour { harbour in
         let bundle = try marked(harbour)
         try bundle.create()
         try bundle.start()
-        let words = ["exec", "--detach", bundle.id, "/bin/probe", "sleep", "300"]
-        let usual = try microseconds { try bundle.runtime(words).expecting(0) }
-
-        for delay in delays(upTo: usual * 5 / 4, 3) {
-          try interrupt(bundle, words, after: delay)
+        let words =
+          way == "detached"
+          ? ["exec", "--detach", bundle.id, "/bin/probe", "sleep", "300"]
+          : ["exec", bundle.id, "/bin/probe", "exit", "0"]
+        try sweep(bundle, words) { moment in
           try expectIsolation(bundle)
-          #expect(try bundle.state().status.text == "running")
+          #expect(try bundle.state().status.text == "running", "\(moment)")
           // So that the limit on processes is not met.
           try bundle.runtime(["exec", bundle.id, "/bin/probe", "exit", "0"]).expecting(0)
           let ids = try JSON(text: bundle.runtime(["ps", "-f", "json", bundle.id]).expecting(0).output).numbers
           let first = try bundle.state().pid.number
           for id in ids where id != first { kill(Int32(id), SIGKILL) }
         }
-        try expectNothing(bundle, 0)
+        try expectNothing(bundle, "exec")
       }
     }
 
-    @Test func `run, killed at any moment`() throws {
+    @Test(arguments: ["kill", "kill --all", "delete --force"])
+    func `the end of a container, killed at any call`(verb: String) throws {
       try inHarbour { harbour in
         let bundle = try marked(harbour)
-        let words = ["run", "--detach", "--bundle", bundle.path, bundle.id]
-        let usual = try microseconds { try bundle.runtime(words).expecting(0) }
-        try bundle.delete(force: true)
-
-        for delay in delays(upTo: usual * 5 / 4, 5) {
-          try interrupt(bundle, words, after: delay)
-          try expectIsolation(bundle)
-          try expectNothing(bundle, delay)
-        }
+        let words = verb.split(separator: " ").map(String.init) + [bundle.id] + (verb.hasPrefix("kill") ? ["KILL"] : [])
+        try sweep(
+          bundle, words,
+          before: {
+            try bundle.create()
+            try bundle.start()
+          },
+          after: { moment in
+            try expectIsolation(bundle)
+            if verb.hasPrefix("kill") { try expectStatus(bundle, in: ["running", "stopped"], moment) }
+            try expectNothing(bundle, moment)
+          })
       }
     }
 
-    @Test func `kill, killed at any moment`() throws {
+    @Test func `delete of a stopped container, killed at any call`() throws {
       try inHarbour { harbour in
         let bundle = try marked(harbour)
-        try bundle.create()
-        try bundle.start()
-        let usual = try microseconds { try bundle.kill() }
-        try bundle.delete(force: true)
-
-        for delay in delays(upTo: usual * 5 / 4, 6) {
-          try bundle.create()
-          try bundle.start()
-          try interrupt(bundle, ["kill", "--all", bundle.id, "KILL"], after: delay)
-          try expectIsolation(bundle)
-          let status = try bundle.state().status.text
-          #expect(["running", "stopped"].contains(status), "\(status) after \(delay) µs")
-          try expectNothing(bundle, delay)
-        }
-      }
-    }
-
-    @Test func `delete, killed at any moment`() throws {
-      try inHarbour { harbour in
-        let bundle = try marked(harbour)
-        try bundle.create()
-        try bundle.start()
-        let usual = try microseconds { try bundle.delete(force: true) }
-
-        for delay in delays(upTo: usual * 5 / 4, 4) {
-          try bundle.create()
-          try bundle.start()
-          try interrupt(bundle, ["delete", "--force", bundle.id], after: delay)
-          try expectIsolation(bundle)
-          try expectNothing(bundle, delay)
-        }
+        try sweep(
+          bundle, ["delete", bundle.id],
+          before: {
+            try bundle.create()
+            try bundle.start()
+            try bundle.kill()
+            try bundle.await("stopped")
+          }, after: { try expectNothing(bundle, $0) })
       }
     }
   }
