@@ -7,13 +7,14 @@ extension RuntimeCommand {
     try enterProtection()
     let arguments = try ParsedArguments(
       words,
-      [.value("sync-fd"), .value("attach-fd"), .value("preserve-fds"), .flag("network")])
+      [.value("sync-fd"), .value("attach-fd"), .value("lifeline-fd"), .value("preserve-fds"), .flag("network")])
     guard arguments.positional.isEmpty, let sync = try arguments.number("sync-fd", Int32.self), sync > 2
     else { throw UsageError(words: "monitor needs --sync-fd") }
     let preserved = try arguments.number("preserve-fds", UInt32.self) ?? 0
     try closeOnExec(preserving: preserved)
     return Monitor.run(
       syncNumber: sync, attachNumber: try arguments.number("attach-fd", Int32.self),
-      makesNetwork: arguments.has("network"), preservedDescriptors: preserved)
+      lifelineNumber: try arguments.number("lifeline-fd", Int32.self), makesNetwork: arguments.has("network"),
+      preservedDescriptors: preserved)
   }
 }

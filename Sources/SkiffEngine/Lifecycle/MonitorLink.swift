@@ -103,7 +103,9 @@ struct MonitorLink: ~Copyable {
     do throws(Errno) {
       let pair = try UnixSocket.pair(.packet)
       let null = try Descriptor.workingDirectory.open("/dev/null", [.readWrite])
-      var arguments = ["skiff-runtime", "monitor", "--sync-fd", String(first)]
+      var arguments = [
+        "skiff-runtime", "monitor", "--sync-fd", String(first), "--lifeline-fd", String(first + 2),
+      ]
       if attach != nil { arguments += ["--attach-fd", String(first + 1)] }
       if makesNetwork { arguments.append("--network") }
       if preserved > 0 { arguments += ["--preserve-fds", String(preserved)] }
@@ -113,7 +115,7 @@ struct MonitorLink: ~Copyable {
       if !passesStreams { request.files += [(null.descriptor, 0), (null.descriptor, 1), (null.descriptor, 2)] }
       for number in 3..<first { request.files.append((Descriptor(number), number)) }
       if let attach { request.files.append((attach, first + 1)) }
-      // Only to be kept open: see Lifeline.
+      // Only to be kept open, by what the monitor becomes, too: see Lifeline.
       request.files.append((lifeline, first + 2))
       // A session of its own: the terminal's signals are the container's only through the engine.
       request.startsSession = true

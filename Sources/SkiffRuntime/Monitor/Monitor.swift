@@ -24,15 +24,17 @@ package struct Monitor {
   private let sync: SyncLine
   private let firstClient: Descriptor?
   private let networkNamespace: Descriptor?
+  /// Open for its lock alone, which says that somebody minds the container.
+  private let lifeline: Descriptor?
   /// How many open files the container's process inherits, from number 3 on.
   private let preservedDescriptors: UInt32
 
   /// - Parameters:
-  ///   - syncNumber, attachNumber: the numbers of the inherited files.
+  ///   - syncNumber, attachNumber, lifelineNumber: the numbers of the inherited files.
   ///   - makesNetwork: the container gets a network namespace, which is made while the engine still thinks about the rest.
   ///   - preservedDescriptors: how many files, from number 3 on, are for the container's process.
   package static func run(
-    syncNumber: Int32, attachNumber: Int32?, makesNetwork: Bool, preservedDescriptors: UInt32
+    syncNumber: Int32, attachNumber: Int32?, lifelineNumber: Int32?, makesNetwork: Bool, preservedDescriptors: UInt32
   ) -> Int32 {
     let sync = SyncLine(Descriptor(syncNumber))
     do throws(RuntimeError) {
@@ -44,6 +46,7 @@ package struct Monitor {
         settings: settings, store: ContainerStateStore(root: settings.runtimeRoot),
         runtime: ContainerRuntime(root: settings.runtimeRoot), containerPath: containerPath, sync: sync,
         firstClient: attachNumber.map { Descriptor($0) }, networkNamespace: networkNamespace,
+        lifeline: lifelineNumber.map { Descriptor($0) },
         preservedDescriptors: preservedDescriptors)
       try monitor.run()
       return 0
@@ -85,6 +88,7 @@ package struct Monitor {
     // The container's process has its own; a pipe's other end would wait for ours as well.
     for number in 0..<Int32(clamping: preservedDescriptors) { _ = FileDescriptor(adopting: number + 3) }
     let started = ClockTime.now()
+    let began = ClockTime.monotonic()
     // Before anybody hears that the container runs: it is starting from its first moment on.
     let health = settings.health.map { watch($0, made.record) }
     do throws(RuntimeError) {
@@ -110,7 +114,7 @@ package struct Monitor {
     try streams.takeConsole()
     let status = streams.carry(until: made.launcher.process.descriptor, minding: health, hearing: made.notify)
     health?.finish()
-    try finish(made, status, started: started, streams, sentence: health?.sentence)
+    try finish(made, status, started: started, began: began, streams, sentence: health?.sentence)
   }
 
   private func tellStarted(_ made: borrowing MadeContainer) {
@@ -129,9 +133,13 @@ package struct Monitor {
   }
 
   /// The end is recorded first, so that at no moment the container is neither running nor ended.
+  ///
+  /// - Parameters:
+  ///   - started: the time of day.
+  ///   - began: the same moment, by the clock that never jumps.
   private func finish(
-    _ made: borrowing MadeContainer, _ status: ExitStatus, started: ClockTime, _ streams: MonitorStreams,
-    sentence: HealthWatch.Sentence?
+    _ made: borrowing MadeContainer, _ status: ExitStatus, started: ClockTime, began: ClockTime,
+    _ streams: MonitorStreams, sentence: HealthWatch.Sentence?
   ) throws(RuntimeError) {
     let wasKilledForMemory = made.record.cgroup.flatMap { try? $0.oomKillCount() } ?? 0
     let code = status.shellCode
@@ -143,7 +151,8 @@ package struct Monitor {
     // By now it may have another name, and another restart policy.
     let container = containerRecord()
     // Before the record of the end: at no moment does the container seem to have ended for good.
-    let restart = pendingRestart(container, code: code, started: started, finished: finished, sentence)
+    let ranMilliseconds = (ClockTime.monotonic().totalNanoseconds &- began.totalNanoseconds) / 1_000_000
+    let restart = pendingRestart(container, code: code, ranMilliseconds: ranMilliseconds, finished: finished, sentence)
     // Before anybody can act on the end, so that what they do is told after it.
     tellEnd(code, ranOutOfMemory: wasKilledForMemory > 0, name: container?["name"]?.string)
     var failure: RuntimeError?
@@ -200,7 +209,7 @@ package struct Monitor {
 
   /// The restart that the container's policy asks for after this end; nil where it has ended for good.
   private func pendingRestart(
-    _ container: JSONValue?, code: Int32, started: ClockTime, finished: ClockTime,
+    _ container: JSONValue?, code: Int32, ranMilliseconds: Int64, finished: ClockTime,
     _ sentence: HealthWatch.Sentence?
   ) -> PendingRestart? {
     let policy = Self.policy(container)
@@ -213,10 +222,9 @@ package struct Monitor {
       sentence == .restart
         || policy.restarts(afterCode: code, wasUnhealthy: sentence == .failure, count: progress.count)
     else { return nil }
-    let milliseconds = (finished.totalNanoseconds &- started.totalNanoseconds) / 1_000_000
     // Where not even this can be written the container stays as it ended.
     return try? PendingRestart(
-      progress.next(afterRunOf: milliseconds), code: code, finishedAt: WallClock.text(finished),
+      progress.next(afterRunOf: ranMilliseconds), code: code, finishedAt: WallClock.text(finished),
       in: directory.descriptor)
   }
 
@@ -285,6 +293,9 @@ package struct Monitor {
     guard let program = command.first, let path = try? KernelPath(program),
       let image = try? ExecImage(arguments: command, environment: ProcessEnvironment.all() + environment)
     else { return }
+    // As long as somebody has the container in hand no other command takes what is left of it for its own to clear. If this cannot be
+    // had both may be at it, and one of them is told that there is nothing any more.
+    try? lifeline?.setCloseOnExec(false)
     _ = image.execute(path)
   }
 }
