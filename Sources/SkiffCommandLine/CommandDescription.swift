@@ -6,6 +6,7 @@ package struct CommandDescription {
     package var choices: [String]
     package var help: String?
     package var group: String?
+    package var completes: CompletionKind?
 
     /// `-e, --env NAME=VALUE`; a long name alone stands under the long names of the others.
     package var label: String {
@@ -47,7 +48,7 @@ package struct CommandDescription {
     options = form.options.map {
       Option(
         names: $0.nameList.map(String.init), valueName: $0.valueName, choices: $0.choices, help: $0.help,
-        group: $0.group)
+        group: $0.group, completes: $0.completes)
     }
     words = form.words.map {
       Words(

@@ -52,12 +52,15 @@ public struct CommandForm<Values> {
   }
 
   /// An option with a value: `--name web`, `--name=web`, `-w/src`. Given again, it is set again: a list appends.
+  ///
+  /// - Parameter completes: What a shell offers for the value; nil for what the value's name tells: `DIR`, `host|private`, `SIGNAL`.
   public mutating func value(
-    _ names: String, _ valueName: String, _ help: String?, set: @escaping (inout Values, String) -> Void
+    _ names: String, _ valueName: String, _ help: String?, completes: CompletionKind? = nil,
+    set: @escaping (inout Values, String) -> Void
   ) {
     options.append(
       CommandOption(
-        names: names, valueName: valueName, choices: [], help: help, group: group,
+        names: names, valueName: valueName, choices: [], help: help, group: group, completes: completes,
         set: { values, text in
           set(&values, text)
           return nil
@@ -92,7 +95,7 @@ public struct CommandForm<Values> {
       options.append(
         CommandOption(
           names: option.names, valueName: option.valueName, choices: option.choices, help: option.help,
-          group: title ?? option.group,
+          group: title ?? option.group, completes: option.completes,
           set: { values, text in
             var mistake: String?
             lend(&values) { mistake = option.set(&$0, text) }
@@ -158,6 +161,8 @@ package struct CommandOption<Values> {
   package var choices: [String]
   package var help: String?
   package var group: String?
+  /// What a shell offers for the value; nil for what the value's name tells.
+  package var completes: CompletionKind?
   /// Takes a value in; gives what is wrong with it.
   package var set: (inout Values, String) -> String?
 
@@ -188,7 +193,7 @@ package enum WordCount {
 
 /// What a shell may offer in the place of a word.
 public enum CompletionKind: Sendable {
-  case file, container, image, volume, network, nothing
+  case file, container, image, volume, network, secret, signal, nothing
 }
 
 /// The words for yes and no that pflag, the parser of docker and podman, takes (strconv.ParseBool).

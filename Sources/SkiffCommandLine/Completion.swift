@@ -4,6 +4,10 @@ public struct CompletionAnswer {
   public var words: [(word: String, help: String)] = []
   /// What else may stand there.
   public var kind: CompletionKind = .nothing
+  /// What stands before the part of the word that is completed: `--network=`, `container:`. It is in none of `words`.
+  public var prefix = ""
+  /// Whether more follows behind each of `words`, so that no space belongs there.
+  public var isOpen = false
 }
 
 extension CommandLineProgram {
@@ -31,21 +35,22 @@ extension CommandLineProgram {
   {
     var answer = CompletionAnswer()
     var plain = 0
-    var awaitsValue = false
+    var awaited: CommandDescription.Option?
     let passesOn = description.words.last?.isCommandLine ?? false
     for word in words {
-      if awaitsValue {
-        awaitsValue = false
+      if awaited != nil {
+        awaited = nil
       } else if word.hasPrefix("-"), word.count > 1, !(passesOn && plain > 0) {
-        let option = description.options.first { $0.names.contains(word) }
-        awaitsValue = option?.valueName != nil
+        awaited = description.options.first { $0.names.contains(word) && $0.valueName != nil }
       } else {
         plain += 1
       }
     }
-    if awaitsValue {
-      answer.kind = .file
-      return answer
+    if let awaited { return OptionValue(awaited).completions(current, behind: "") }
+    if current.hasPrefix("--"), let equals = current.firstIndex(of: "="), !(passesOn && plain > 0) {
+      let name = current[..<equals]
+      guard let option = description.options.first(where: { $0.names.contains { $0 == name } }) else { return answer }
+      return OptionValue(option).completions(String(current[current.index(after: equals)...]), behind: name + "=")
     }
     if current.hasPrefix("-"), !(passesOn && plain > 0) {
       for option in description.options {
@@ -80,14 +85,28 @@ public enum CompletionScript: String, CaseIterable {
       """
       # Completion of \(program) for bash: the program itself is asked.
       _\(program)() {
-        local line words=()
+        local i word prefix line joins= words=()
         COMPREPLY=()
+        # Bash ends a word at each = and :, and starts a new one behind it: they are put together again.
+        for ((i = 1; i <= COMP_CWORD; i++)); do
+          word=${COMP_WORDS[i]}
+          if [[ ${#words[@]} -gt 0 && ( $joins || $word == [:=]* ) ]]; then
+            words[${#words[@]}-1]+=$word
+            joins=
+            [[ $word == [:=]* ]] && joins=1
+          else
+            words+=("$word")
+          fi
+        done
+        word=${words[${#words[@]}-1]}
+        prefix=${word%"${word##*[:=]}"}
         while IFS=$'\\t' read -r line _; do
           case $line in
             :files) compopt -o default ;;
-            *) COMPREPLY+=("$line") ;;
+            :open) compopt -o nospace ;;
+            *) COMPREPLY+=("${line#"$prefix"}") ;;
           esac
-        done < <("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+        done < <("${COMP_WORDS[0]}" __complete "${words[@]}" 2>/dev/null)
       }
       complete -F _\(program) \(program)
 
@@ -98,16 +117,19 @@ public enum CompletionScript: String, CaseIterable {
       # Completion of \(program) for zsh: the program itself is asked.
       _\(program)() {
         local line word
-        local -a offers
+        local -a offers open
         while IFS= read -r line; do
           word=${line%%$'\\t'*}
           if [[ $word == :files ]]; then
+            compset -P '*[=:]'
             _files
+          elif [[ $word == :open ]]; then
+            open=(-S '')
           else
             offers+=("${word//:/\\\\:}:${line#*$'\\t'}")
           fi
         done < <("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
-        (( ${#offers} )) && _describe -t commands '\(program)' offers
+        (( ${#offers} )) && _describe -t commands '\(program)' offers "${open[@]}"
         return 0
       }
       _\(program) "$@"
@@ -120,8 +142,8 @@ public enum CompletionScript: String, CaseIterable {
           set -l words (commandline -opc) (commandline -ct)
           for line in ($words[1] __complete $words[2..-1] 2>/dev/null)
               if test "$line" = ":files"
-                  __fish_complete_path (commandline -ct)
-              else
+                  __fish_complete_path (string replace -r '^--[^=]*=' '' -- (commandline -ct))
+              else if test "$line" != ":open"
                   echo $line
               end
           end

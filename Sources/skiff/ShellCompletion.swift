@@ -1,5 +1,6 @@
 import SkiffCommandLine
 import SkiffEngine
+import SkiffKernel
 import SkiffSpec
 
 /// What shells and the makers of manual pages ask of the program.
@@ -25,9 +26,12 @@ enum ShellCompletion {
   }
 
   private static func lines(_ answer: CompletionAnswer, _ current: String) -> String {
-    var lines = answer.words.map { "\($0.word)\t\($0.help)" }
-    if answer.kind == .file { lines.append(":files") }
-    lines += names(answer.kind).filter { $0.name.hasPrefix(current) }.map { "\($0.name)\t\($0.about)" }
+    var lines = answer.words.map { "\(answer.prefix)\($0.word)\t\($0.help)" }
+    let names = names(answer.kind).map { (answer.prefix + $0.name, $0.about) }.filter { $0.0.hasPrefix(current) }
+    lines += names.map { "\($0.0)\t\($0.1)" }
+    // Where a volume may stand a directory may, too.
+    if answer.kind == .file || answer.kind == .volume && names.isEmpty { lines.append(":files") }
+    if answer.isOpen, names.isEmpty { lines.append(":open") }
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -44,6 +48,8 @@ enum ShellCompletion {
         return try GlobalOptions.current.engine().images { _ in }.compactMap { image in
           image.repository.map { ("\($0):\(image.tag ?? "latest")", "image") }
         }
+      case .secret: return try GlobalOptions.current.engine().secrets().map { ($0.name, "secret") }
+      case .signal: return Signal.names.map { ($0, "SIG" + $0) }
       case .volume: return try GlobalOptions.current.engine().volumes().map { ($0.name, "volume") }
       case .network:
         return try GlobalOptions.current.engine().networkDocuments().compactMap { network in

@@ -18,6 +18,7 @@ private struct Sail: Command {
   var proxy = true
   var explain: String?
   var directory: String?
+  var sheet: String?
   var count: UInt16?
   var shared = Shared()
   var words: [String] = []
@@ -27,6 +28,8 @@ private struct Sail: Command {
     form.flag("-t --tty", "A terminal.") { $0.tty = $1 }
     form.flag("--proxy", "Pass on.") { $0.proxy = $1 }
     form.flag("--explain", orOneOf: ["dry"], "Say how.") { $0.explain = $1 ? $2 ?? "yes" : nil }
+    form.value("--sheet", "taut|loose|to:HARBOUR|[not|these]", "How.") { $0.sheet = $1 }
+    form.value("--rope", "NAME", "Which.", completes: .volume) { $0.sheet = $1 }
     form.value("-w --workdir", "DIR", "Where.") { $0.directory = $1 }
     form.number("--count", "NUMBER", "How many.") { (values, number: UInt16) in values.count = number }
     form.group("Labels", Shared.self) { values, lend in lend(&values.shared) }
@@ -160,6 +163,15 @@ struct CommandReaderTests {
     #expect(program.completions(["sail", "--in"]).words.map(\.word) == ["--interactive"])
     #expect(program.completions(["sail", ""]).kind == .image)
     #expect(program.completions(["sail", "-w", ""]).kind == .file)
+    #expect(program.completions(["sail", "--sheet", ""]).words.map(\.word) == ["taut", "loose", "to:"])
+    let joined = program.completions(["sail", "--sheet=t"])
+    #expect(joined.words.map(\.word) == ["taut", "to:"] && joined.prefix == "--sheet=" && !joined.isOpen)
+    #expect(program.completions(["sail", "--sheet=to"]).isOpen)
+    #expect(program.completions(["sail", "--rope=x"]).kind == .volume)
+    #expect(program.completions(["sail", "--rope", "x:"]).kind == .nothing)
+    #expect(program.completions(["sail", "--explain=d"]).words.map(\.word) == ["dry"])
+    #expect(program.completions(["sail", "--count", ""]).kind == .nothing)
+    #expect(program.completions(["sail", "--no=x"]).words.isEmpty)
     #expect(program.completions(["sail", "image", "-"]).kind == .file)
     #expect(program.completions(["thing", "mv", "a", "b", ""]).kind == .container)
     #expect(program.completions(["nothing", ""]).words.isEmpty)

@@ -140,7 +140,7 @@ struct SecretInspect: Command {
 
   static func declare(_ form: inout CommandForm<Self>) {
     form.value("-f --format", "FORMAT", "json, or a template.") { $0.format = $1 }
-    form.list("SECRET", "Names or ids.", completes: .nothing) { $0.secrets.append($1) }
+    form.list("SECRET", "Names or ids.", completes: .secret) { $0.secrets.append($1) }
   }
 
   func run() throws {
@@ -162,7 +162,7 @@ struct SecretRemove: Command {
   static func declare(_ form: inout CommandForm<Self>) {
     form.flag("-a --all", "All of them.") { $0.all = $1 }
     form.flag("-i --ignore", "Those that are not there are no failure.") { $0.ignore = $1 }
-    form.anyWords("SECRET", "Names or ids.", completes: .nothing) { $0.secrets.append($1) }
+    form.anyWords("SECRET", "Names or ids.", completes: .secret) { $0.secrets.append($1) }
   }
 
   func run() throws {
@@ -186,7 +186,7 @@ struct SecretExists: Command {
   var secret = ""
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.word("SECRET", "Name or id.", completes: .nothing) { $0.secret = $1 }
+    form.word("SECRET", "Name or id.", completes: .secret) { $0.secret = $1 }
   }
 
   func run() throws {
