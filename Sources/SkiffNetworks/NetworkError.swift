@@ -12,6 +12,12 @@ package enum NetworkError: Error, Equatable, Sendable {
   case noFreeSubnet(tried: [IPv4Subnet])
   /// All addresses of the network are leased.
   case noFreeAddress(network: String)
+  /// The address that was asked for is not one of the network's.
+  case addressOutside(IPv4Address, network: String, subnet: IPv4Subnet)
+  /// The address that was asked for is the gateway's, or the first or last of the subnet.
+  case addressReserved(IPv4Address, network: String)
+  /// Another container has the address that was asked for.
+  case addressTaken(IPv4Address, network: String, container: String)
   /// Another container, or another process of the host, has the port.
   case portTaken(PublishedPort)
   /// A link of the network's name is there and is not the network's bridge.
@@ -32,6 +38,12 @@ extension NetworkError: CustomStringConvertible {
         + " to \(tried.last.map(\.description) ?? "none"), overlap routes of this host"
     case .noFreeAddress(let network):
       "cannot give the container an address: all addresses of network \(network) are taken"
+    case .addressOutside(let address, let network, let subnet):
+      "requested static ip \(address) not in any subnet on network \(network) (it has \(subnet))"
+    case .addressReserved(let address, let network):
+      "cannot give the container the address \(address): no container of network \(network) can have it"
+    case .addressTaken(let address, let network, let container):
+      "requested ip address \(address) is already allocated on network \(network) (container \(container.prefix(12)))"
     case .portTaken(let port):
       "Bind for \(port.hostAddress):\(port.hostPort) failed: port is already allocated"
     case .bridgeTaken(let name):

@@ -60,23 +60,64 @@ package struct LeaseDirectory: ~Copyable {
     throw .noFreeAddress(network: network.name.text)
   }
 
+  /// Takes one address and no other. What a container that is no more has left of it is taken back.
+  package func claim(
+    _ address: IPv4Address, for container: ContainerID, in network: Network, isStale: (ContainerID) -> Bool,
+    beforeRelease: (ContainerID) throws(NetworkError) -> Void = { _ in }
+  ) throws(NetworkError) {
+    let (subnet, name) = (network.subnet, network.name.text)
+    guard subnet.contains(address) else { throw .addressOutside(address, network: name, subnet: subnet) }
+    guard address != subnet.base, address != subnet.broadcast, address != network.gateway else {
+      throw .addressReserved(address, network: name)
+    }
+    guard let owner = try take(address, for: container) else { return }
+    if isStale(owner) {
+      _ = try reclaim(isStale: { $0 == owner && isStale($0) }, beforeRelease: beforeRelease)
+      if try take(address, for: container) == nil { return }
+    }
+    throw .addressTaken(address, network: name, container: owner.text)
+  }
+
+  /// Nil where the address is the container's now; else who has it.
+  private func take(_ address: IPv4Address, for container: ContainerID) throws(NetworkError) -> ContainerID? {
+    let holder = try refusing("write", container) { () throws(Errno) in
+      let (name, owner) = (try KernelPath(address.description), try KernelPath(container.text))
+      // Empty: it was given back between the try and the look at who has it.
+      let holder = try lease(name, to: owner)
+      return holder?.isEmpty == true ? try lease(name, to: owner) : holder
+    }
+    // What is no id is no record of ours, but in the way.
+    return try holder.map { text throws(NetworkError) in
+      do {
+        return try ContainerID(text)
+      } catch {
+        throw .addressTaken(address, network: network.text, container: text)
+      }
+    }
+  }
+
   private func claimFree(for container: ContainerID, in network: Network) throws(NetworkError) -> IPv4Address? {
     try refusing("write", container) { () throws(Errno) in
       let owner = try KernelPath(container.text)
       for address in AddressOrder(network: network, seed: StableHash.of(container.text.utf8)) {
-        let name = try KernelPath(address.description)
-        do throws(Errno) {
-          try leases.descriptor.makeSymbolicLink(name, target: owner)
-        } catch {
-          guard error == .exists else { throw error }
-          guard try target(of: name, in: leases.descriptor) == container.text else { continue }
-          // Left by an attempt that was cut short before its second record.
-        }
-        try endpoints.descriptor.makeSymbolicLink(owner, target: name)
-        return address
+        if try lease(KernelPath(address.description), to: owner) == nil { return address }
       }
       return nil
     }
+  }
+
+  /// Makes both records of a lease; gives who has the address where that is another.
+  private func lease(_ name: KernelPath, to owner: KernelPath) throws(Errno) -> String? {
+    do throws(Errno) {
+      try leases.descriptor.makeSymbolicLink(name, target: owner)
+    } catch {
+      guard error == .exists else { throw error }
+      let holder = try target(of: name, in: leases.descriptor)
+      // Else left by an attempt that was cut short before its second record.
+      guard holder == owner.text else { return holder ?? "" }
+    }
+    try endpoints.descriptor.makeSymbolicLink(owner, target: name)
+    return nil
   }
 
   /// Gives back all that the container has. Nothing to give back is fine.

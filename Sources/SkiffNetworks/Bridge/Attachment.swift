@@ -6,17 +6,23 @@ struct Attachment: ~Copyable {
   private let containerID: ContainerID
   private let network: Network
   private let address: IPv4Address
+  private let wishes: EndpointWishes
   private var log: StepLog
   private var notices: [String] = []
   private var host: RouteSocket
 
-  init(containerID: ContainerID, network: Network, address: IPv4Address, log: StepLog) throws(NetworkError) {
+  init(
+    containerID: ContainerID, network: Network, address: IPv4Address, wishes: EndpointWishes, log: StepLog
+  ) throws(NetworkError) {
     self.containerID = containerID
     self.network = network
     self.address = address
+    self.wishes = wishes
     self.log = log
     host = try RouteSocket()
   }
+
+  private var macAddress: HardwareAddress { wishes.macAddress ?? HardwareAddress(for: address) }
 
   /// Performs all steps after the lease.
   mutating func perform(into namespace: Descriptor, runDirectory: String) throws(NetworkError) {
@@ -25,7 +31,13 @@ struct Attachment: ~Copyable {
     notices = hostSide.notices
     let cable = VirtualCable(
       name: InterfaceName(hostEndFor: containerID), masterIndex: bridgeIndex, mtu: network.mtu,
-      peerName: .container, peerAddress: HardwareAddress(for: address), peerNamespace: namespace)
+      peerName: .container, peerAddress: macAddress, peerNamespace: namespace)
+    if !wishes.isEmpty {
+      // An address that somebody chose may have had another card a moment ago, which the host would go on asking for.
+      try host.perform(
+        "forget the neighbour", "\(address)", [NeighbourMessage.delete(address, linkIndex: bridgeIndex)],
+        welcoming: .notFound)
+    }
     // The socket to the host's links stays the host's while the thread is inside, so that one visit does for all.
     try Self.inside(namespace) { () throws(NetworkError) in
       try lay(cable)
@@ -122,9 +134,10 @@ struct Attachment: ~Copyable {
   func endpoint(runDirectory: String) -> Endpoint {
     Endpoint(
       network: network.name, address: address, prefixLength: network.subnet.prefixLength, gateway: network.gateway,
-      macAddress: HardwareAddress(for: address), interfaceName: .container,
+      macAddress: macAddress, interfaceName: .container,
       hostInterface: InterfaceName(hostEndFor: containerID), notices: notices, performed: log.performed,
       explainer: AttachmentExplainer(
-        network: network, containerID: containerID, address: address, runDirectory: runDirectory))
+        network: network, containerID: containerID, address: address, macAddress: macAddress,
+        runDirectory: runDirectory))
   }
 }

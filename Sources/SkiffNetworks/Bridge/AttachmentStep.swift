@@ -29,6 +29,7 @@ struct AttachmentExplainer: Equatable, Sendable {
   var network: Network
   var containerID: ContainerID
   var address: IPv4Address
+  var macAddress: HardwareAddress
   var runDirectory: String
 
   func explain(_ step: AttachmentStep, nanoseconds: UInt64? = nil) -> ExplanationStep {
@@ -38,7 +39,6 @@ struct AttachmentExplainer: Equatable, Sendable {
 
   private var subnetLength: UInt8 { network.subnet.prefixLength }
   private var hostEnd: InterfaceName { InterfaceName(hostEndFor: containerID) }
-  private var mac: HardwareAddress { HardwareAddress(for: address) }
 
   private typealias Words = (what: String, call: String, command: String)
 
@@ -110,7 +110,7 @@ struct AttachmentExplainer: Equatable, Sendable {
         "lay a virtual cable, one end plugged into the bridge, the other inside as \(eth0)",
         "RTM_NEWLINK \(hostEnd) kind veth, master \(network.bridge), up, peer \(eth0) in the container's namespace",
         "ip link add \(hostEnd) mtu \(network.mtu) numtxqueues 1 numrxqueues 1 master \(network.bridge) up type veth"
-          + " peer name \(eth0) mtu \(network.mtu) address \(mac) numtxqueues 1 numrxqueues 1 netns PID"
+          + " peer name \(eth0) mtu \(network.mtu) address \(macAddress) numtxqueues 1 numrxqueues 1 netns PID"
       )
     case .quietIPv6:
       return (

@@ -109,7 +109,8 @@ package struct NetworkStore: Sendable {
   /// `isStale` says of another container whether it is no more, when its address is wanted; a container that is being made is
   /// not stale. On failure nothing is left.
   package func attach(
-    containerID: ContainerID, to network: Network, namespace: Descriptor, isStale: (ContainerID) -> Bool
+    containerID: ContainerID, to network: Network, wishes: EndpointWishes = EndpointWishes(), namespace: Descriptor,
+    isStale: (ContainerID) -> Bool
   ) throws(NetworkError) -> Endpoint {
     var log = StepLog()
     let begin = log.now()
@@ -118,12 +119,11 @@ package struct NetworkStore: Sendable {
       // An earlier start of the same container was cut short.
       try detach(containerID: containerID, from: leases)
     }
-    let address = try leases.claim(
-      for: containerID, in: network, isStale: isStale,
-      beforeRelease: { stale throws(NetworkError) in try withdrawPorts(of: stale, in: network.name) })
+    let address = try claim(wishes, for: containerID, in: network, leases, isStale: isStale)
     log.append(.leaseAddress, since: begin)
     do throws(NetworkError) {
-      var attachment = try Attachment(containerID: containerID, network: network, address: address, log: log)
+      var attachment = try Attachment(
+        containerID: containerID, network: network, address: address, wishes: wishes, log: log)
       try attachment.perform(into: namespace, runDirectory: runDirectory)
       return attachment.endpoint(runDirectory: runDirectory)
     } catch {
@@ -131,6 +131,20 @@ package struct NetworkStore: Sendable {
       do throws(NetworkError) { try detach(containerID: containerID, from: leases) } catch {}
       throw error
     }
+  }
+
+  private func claim(
+    _ wishes: EndpointWishes, for containerID: ContainerID, in network: Network, _ leases: borrowing LeaseDirectory,
+    isStale: (ContainerID) -> Bool
+  ) throws(NetworkError) -> IPv4Address {
+    let beforeRelease = { (stale: ContainerID) throws(NetworkError) in
+      try withdrawPorts(of: stale, in: network.name)
+    }
+    guard let address = wishes.address else {
+      return try leases.claim(for: containerID, in: network, isStale: isStale, beforeRelease: beforeRelease)
+    }
+    try leases.claim(address, for: containerID, in: network, isStale: isStale, beforeRelease: beforeRelease)
+    return address
   }
 
   /// Unplugs a container from every network. Nothing to unplug is fine.
@@ -203,10 +217,15 @@ package struct NetworkStore: Sendable {
   }
 
   /// The steps of attaching as they would be on a host where nothing stands yet, none performed.
-  package func plannedExplanation(containerID: ContainerID, network: Network) -> [ExplanationStep] {
+  package func plannedExplanation(
+    containerID: ContainerID, network: Network, wishes: EndpointWishes = EndpointWishes()
+  ) -> [ExplanationStep] {
     let first = AddressOrder(network: network, seed: StableHash.of(containerID.text.utf8)).first { _ in true }
+    let address = wishes.address ?? first ?? network.gateway
     let explainer = AttachmentExplainer(
-      network: network, containerID: containerID, address: first ?? network.gateway, runDirectory: runDirectory)
+      network: network, containerID: containerID, address: address,
+      macAddress: wishes.macAddress ?? HardwareAddress(for: address),
+      runDirectory: runDirectory)
     let steps: [AttachmentStep] = [
       .leaseAddress, .assertFirewall, .makeBridge, .quietBridge, .addressBridge, .switchOnBridge, .turnOnForwarding,
       .layCable, .quietIPv6, .switchOnLoopback, .addressContainer, .switchOnCable, .routeContainer,

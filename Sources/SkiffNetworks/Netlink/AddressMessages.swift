@@ -27,6 +27,28 @@ package enum AddressMessage {
   }
 }
 
+/// Messages about neighbours: which address is at which card (rtnetlink(7), struct ndmsg and NDA_ attributes).
+package enum NeighbourMessage {
+  static let delete: UInt16 = 29
+
+  private enum Attribute {
+    static let destination: UInt16 = 1
+  }
+
+  /// Forgets what is known of an address: `ip neighbour delete ADDRESS dev LINK`. "Not found" is the answer where that is nothing.
+  package static func delete(_ address: IPv4Address, linkIndex: UInt32) -> NetlinkMessage {
+    var payload = NetlinkPayload()
+    let ipv4: UInt8 = 2
+    payload.append(ipv4)
+    for padding in [0, 0, 0] as [UInt8] { payload.append(padding) }
+    payload.append(linkIndex)
+    // State, flags and type.
+    payload.append(0 as UInt32)
+    payload.attribute(Attribute.destination, bytes: address.bytes)
+    return NetlinkMessage(type: delete, flags: [.acknowledge], payload: payload.bytes)
+  }
+}
+
 /// Messages about routes (rtnetlink(7), struct rtmsg and RTA_ attributes).
 package enum RouteMessage {
   static let headerBytes = 12
