@@ -107,6 +107,11 @@ package final class LaunchResources {
   /// only be copied from within: a child goes there and sends the copy.
   private static func cloneTree(_ source: BindSource) throws(Errno) -> FileDescriptor {
     let path = try KernelPath(source.path)
+    if let inner = source.options.sourceBeneath {
+      // Found once, to a handle: whoever can write in there may move links meanwhile (CVE-2017-1002101 and CVE-2021-25741 of Kubernetes's subpaths).
+      let place = try Root(opening: path).open(try KernelPath(inner), [.pathOnly])
+      return try place.descriptor.cloneTree(recursive: source.isRecursive)
+    }
     do throws(Errno) {
       return try Descriptor.workingDirectory.cloneTree(
         path, recursive: source.isRecursive, follow: !source.options.keepsSourceLink)
@@ -177,7 +182,9 @@ package final class LaunchResources {
         case .noSuchDevice where source.mustBeProcfs: " (only procfs can be mounted on /proc)"
         default: ""
         }
-      throw LaunchError("\(source.keyPath): cannot bind \(source.path): \(error)\(hint)")
+      throw LaunchError(
+        "\(source.keyPath): cannot bind \(source.path)\(source.options.sourceBeneath.map { "/" + $0 } ?? ""): \(error)\(hint)"
+      )
     }
   }
 

@@ -60,8 +60,8 @@ extension ContainerRuntime {
   /// The tree to mount, attached nowhere yet.
   private static func tree(of mount: RuntimeSpec.Mount) throws(RuntimeError) -> FileDescriptor {
     let options = MountOptions(mount.options)
-    if options.isIDMapped || !mount.uidMappings.isEmpty || options.copiesUp {
-      throw .failed("\(mount.destination): idmap and tmpcopyup are not supported by mounts add")
+    if options.isIDMapped || !mount.uidMappings.isEmpty || options.copiesUp || options.sourceBeneath != nil {
+      throw .failed("\(mount.destination): idmap, tmpcopyup and src-beneath are not supported by mounts add")
     }
     do throws(Errno) {
       guard options.isBind || mount.type == "bind" else { return try newTree(mount, options) }

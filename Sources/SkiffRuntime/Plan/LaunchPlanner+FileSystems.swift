@@ -45,8 +45,8 @@ extension LaunchPlanner {
     if options.isIDMapped || !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty {
       throw refuse("id-mapped mounts are only supported for bind-mounts")
     }
-    if options.keepsSourceLink || options.copiesLink {
-      throw refuse("src-nofollow and copy-symlink are only for binds")
+    if options.keepsSourceLink || options.copiesLink || options.sourceBeneath != nil {
+      throw refuse("src-nofollow, src-beneath and copy-symlink are only for binds")
     }
     if type == "cgroup" || type == "cgroup2" {
       if options.copiesUp { throw refuse("the option tmpcopyup is only for tmpfs") }
@@ -118,6 +118,9 @@ extension LaunchPlanner {
     if options.copiesLink, options.keepsSourceLink || options.keepsTargetLink {
       throw refuse("copy-symlink is mutually exclusive with src-nofollow and dest-nofollow")
     }
+    if options.sourceBeneath != nil, options.keepsSourceLink || options.copiesLink {
+      throw refuse("src-beneath is mutually exclusive with src-nofollow and copy-symlink")
+    }
     let path = written.hasPrefix("/") ? written : circumstances.bundlePath + "/" + written
     var options = options
     if options.propagation == nil {
@@ -137,7 +140,8 @@ extension LaunchPlanner {
     plan.steps.append(
       .bind(
         BindMount(
-          sourcePath: path, target: target, source: index, isRecursive: options.isRecursiveBind, options: options)))
+          sourcePath: options.sourceBeneath.map { "\(path)/\($0)" } ?? path, target: target, source: index,
+          isRecursive: options.isRecursiveBind, options: options)))
   }
 
   /// A path of the host as the container has it; nil for one that is not in the container's root file system.

@@ -22,6 +22,8 @@ package struct MountOptions: Equatable, Sendable {
   /// A link in the source's or in the target's place is meant itself, not what it leads to.
   package var keepsSourceLink = false
   package var keepsTargetLink = false
+  /// What is bound is this, found with the source as its `/`: no link in there leads out (`src-beneath=PATH`, an option of skiff's own).
+  package var sourceBeneath: String?
   /// A source that is a link is made anew in the container, not mounted.
   package var copiesLink = false
   /// What is the whole file system's, not the mount's: `sync`, `nolazytime`. Means nothing for a bind.
@@ -86,6 +88,7 @@ package struct MountOptions: Equatable, Sendable {
     case "src-nofollow": keepsSourceLink = true
     case "dest-nofollow": keepsTargetLink = true
     case "copy-symlink": copiesLink = true
+    case _ where word.hasPrefix("src-beneath="): sourceBeneath = String(word.dropFirst(12))
     case "sync", "async", "dirsync", "mand", "nomand", "lazytime", "nolazytime": fileSystemFlags.append(word)
     // `silent` is about the kernel's log alone; a file system that can count versions of its inodes always does by now.
     case "defaults", "nodirsync", "iversion", "noiversion", "loud", "silent", "": break
