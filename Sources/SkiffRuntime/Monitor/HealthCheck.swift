@@ -24,6 +24,9 @@ package struct HealthCheck: Equatable, Sendable {
   /// So many failures in a row make it unhealthy.
   package var retries: Int64
   package var action = HealthAction.none
+  /// What is checked first, in place of all else, until it has succeeded; nil where nothing is.
+  package var startup: StartupCheck?
+  package var log = HealthLogSettings()
   package var stopSignal: Int32
   /// Below 0 waits for ever.
   package var stopTimeoutMilliseconds: Int64
@@ -43,13 +46,18 @@ package struct HealthCheck: Equatable, Sendable {
   }
 
   package var document: JSONValue {
-    [
+    var document: JSONValue = [
       "command": JSONValue(command), "interval": .integer(intervalMilliseconds),
       "timeout": .integer(timeoutMilliseconds),
       "startPeriod": .integer(startPeriodMilliseconds), "startInterval": .integer(startIntervalMilliseconds),
       "retries": .integer(retries), "action": .string(action.rawValue), "stopSignal": .integer(Int64(stopSignal)),
       "stopTimeout": .integer(stopTimeoutMilliseconds),
     ]
+    guard startup != nil || log != HealthLogSettings(), var members = document.object else { return document }
+    members["startup"] = startup?.document
+    members["log"] = log.document
+    document = .object(members)
+    return document
   }
 
   /// Nil where a member is missing or makes no sense.
@@ -66,6 +74,14 @@ package struct HealthCheck: Equatable, Sendable {
       startPeriodMilliseconds: startPeriod, startIntervalMilliseconds: startInterval, retries: retries,
       stopSignal: signal, stopTimeoutMilliseconds: stopTimeout)
     self.action = action
+    if let startup = json["startup"] {
+      guard let check = StartupCheck(startup) else { return nil }
+      self.startup = check
+    }
+    if let log = json["log"] {
+      guard let settings = HealthLogSettings(log) else { return nil }
+      self.log = settings
+    }
   }
 }
 
@@ -101,11 +117,10 @@ package struct HealthState: Equatable, Sendable {
   package var log: [HealthResult] = []
 
   package static let fileName = "health.json"
-  package static let logLimit = 5
-  /// Of what a check says.
-  package static let outputLimitBytes = 4096
+  /// What all results together may say; the oldest go first.
+  package static let totalLimitBytes = 1 << 20
   /// More than the log can come to, each byte of it written as six.
-  package static let fileLimitBytes = 1 << 18
+  package static let fileLimitBytes = 8 << 20
 
   package init() {}
 
@@ -114,8 +129,7 @@ package struct HealthState: Equatable, Sendable {
   /// - Parameter milliseconds: from the container's start to the check's.
   package mutating func take(_ result: HealthResult, _ check: HealthCheck, sinceStart milliseconds: Int64) -> Bool {
     let before = status
-    log.append(result)
-    if log.count > Self.logLimit { log.removeFirst(log.count - Self.logLimit) }
+    note(result, check.log)
     if result.exitCode == 0 {
       failingStreak = 0
       status = .healthy
@@ -124,6 +138,14 @@ package struct HealthState: Equatable, Sendable {
       if failingStreak >= check.retries { status = .unhealthy }
     }
     return status != before
+  }
+
+  /// Takes a result into the log, which says nothing of how the container is.
+  package mutating func note(_ result: HealthResult, _ settings: HealthLogSettings) {
+    log.append(result)
+    if log.count > settings.count { log.removeFirst(log.count - settings.count) }
+    var bytes = log.reduce(0) { $0 + $1.output.utf8.count }
+    while bytes > Self.totalLimitBytes, log.count > 1 { bytes -= log.removeFirst().output.utf8.count }
   }
 
   package var document: JSONValue {

@@ -14,6 +14,7 @@ struct HealthProbe: ~Copyable {
   private let process: SpawnedProcess
   private var output: FileDescriptor?
   private let group: CgroupRecord
+  private let outputLimitBytes: Int
   private var said: [UInt8] = []
   private var isCut = false
   let started: ClockTime
@@ -25,7 +26,7 @@ struct HealthProbe: ~Copyable {
   ///
   /// - Parameter program: of the runtime.
   static func start(
-    _ check: HealthCheck, _ record: ContainerRecord, runtimeRoot: String, program: Descriptor
+    _ command: [String], outputLimitBytes: Int, _ record: ContainerRecord, runtimeRoot: String, program: Descriptor
   ) throws(RuntimeError) -> HealthProbe {
     guard let cgroup = record.cgroup, let entry = cgroup.unified ?? Self.plainEntry(cgroup) else {
       throw .failed("cannot check the health of container \(record.id): it has no control group")
@@ -42,9 +43,9 @@ struct HealthProbe: ~Copyable {
       [
         "skiff-runtime", "--root", runtimeRoot, "exec", "--shell-exit-codes", "--cgroup", controller + Self.groupName,
         record.id,
-      ] + check.command
+      ] + command
     do throws(Errno) {
-      return try begin(program, arguments, in: group)
+      return try begin(program, arguments, in: group, outputLimitBytes: outputLimitBytes)
     } catch {
       throw .failed("cannot start the check: \(error)")
     }
@@ -67,7 +68,7 @@ struct HealthProbe: ~Copyable {
   }
 
   private static func begin(
-    _ program: Descriptor, _ arguments: [String], in group: CgroupRecord
+    _ program: Descriptor, _ arguments: [String], in group: CgroupRecord, outputLimitBytes: Int
   ) throws(Errno) -> HealthProbe {
     let pipe = try Pipe.make()
     let null = try Descriptor.workingDirectory.open("/dev/null", [.readOnly])
@@ -76,11 +77,15 @@ struct HealthProbe: ~Copyable {
     request.startsSession = true
     let output = try pipe.reading.descriptor.duplicate()
     try output.descriptor.setNonBlocking(true)
-    return HealthProbe(group, try spawn(program, request), output)
+    return HealthProbe(group, try spawn(program, request), output, outputLimitBytes: outputLimitBytes)
   }
 
-  private init(_ group: CgroupRecord, _ process: consuming SpawnedProcess, _ output: consuming FileDescriptor) {
+  private init(
+    _ group: CgroupRecord, _ process: consuming SpawnedProcess, _ output: consuming FileDescriptor,
+    outputLimitBytes: Int
+  ) {
     self.group = group
+    self.outputLimitBytes = outputLimitBytes
     self.process = process
     self.output = consume output
     started = ClockTime.now()
@@ -114,7 +119,7 @@ struct HealthProbe: ~Copyable {
           output = nil
           return
         }
-        let room = HealthState.outputLimitBytes - said.count
+        let room = outputLimitBytes - said.count
         said.append(contentsOf: buffer[..<min(count, room)])
         if count > room { isCut = true }
       } catch {

@@ -7,6 +7,7 @@ internal import SkiffSpec
 /// idle ──(interval)──▶ probing ──(ends, or is ended at its timeout)──▶ a result: health.json, an event, an action
 ///   ▲                                                                        │
 ///   └────────────────────────────────────────────────────────────────────────┘
+/// a check of the start, where there is one, is made in place of the other until it succeeds; its failures end in a new start
 /// unhealthy, with an action ──▶ stop signal ──(stop timeout)──▶ SIGKILL
 /// ```
 final class HealthWatch {
@@ -36,6 +37,11 @@ final class HealthWatch {
   /// When a container that was told to end is killed; nil for never.
   private var killDeadline: Int64?
   private(set) var sentence: Sentence?
+  /// The check of the start, until it has succeeded.
+  private var startup: StartupCheck?
+  /// How often it did in a row, and how often it did not.
+  private var startupSuccesses: Int64 = 0
+  private var startupFailures: Int64 = 0
   private var waiting: [AttachedClient] = []
 
   /// How often a paused container is looked at.
@@ -51,6 +57,7 @@ final class HealthWatch {
     restartsUnhealthy: @escaping () -> Bool
   ) {
     self.check = check
+    startup = check.startup
     self.record = record
     self.runtime = runtime
     self.save = save
@@ -64,9 +71,12 @@ final class HealthWatch {
 
   private func nextDeadline() -> Int64 {
     let now = HealthProbe.now()
+    if let startup { return now &+ startup.intervalMilliseconds }
     let isStarting = state.status == .starting && now &- startedMilliseconds < check.startPeriodMilliseconds
     return now &+ (isStarting ? check.startIntervalMilliseconds : check.intervalMilliseconds)
   }
+
+  private var timeoutMilliseconds: Int64 { startup?.timeoutMilliseconds ?? check.timeoutMilliseconds }
 
   // MARK: The monitor's loop
 
@@ -114,7 +124,7 @@ final class HealthWatch {
   private func takeTurn(_ now: Int64) {
     // Time stands still for what is paused.
     if isPaused() {
-      deadline = now &+ (probe == nil ? Self.pausedMilliseconds : check.timeoutMilliseconds)
+      deadline = now &+ (probe == nil ? Self.pausedMilliseconds : timeoutMilliseconds)
       return
     }
     if probe != nil {
@@ -134,8 +144,10 @@ final class HealthWatch {
         }
       }
       guard let program = programDescriptor else { return }
-      probe = try HealthProbe.start(check, record, runtimeRoot: runtime.store.root, program: program)
-      deadline = now &+ check.timeoutMilliseconds
+      probe = try HealthProbe.start(
+        startup?.command ?? check.command, outputLimitBytes: check.log.outputLimitBytes, record,
+        runtimeRoot: runtime.store.root, program: program)
+      deadline = now &+ timeoutMilliseconds
     } catch {
       let time = WallClock.now()
       take(HealthResult(start: time, end: time, exitCode: -1, output: error.description), startedAt: now)
@@ -163,19 +175,46 @@ final class HealthWatch {
       return
     }
     take(
-      probe.finish(code: code, timeoutMilliseconds: hasTimedOut ? check.timeoutMilliseconds : nil), startedAt: startedAt
+      probe.finish(code: code, timeoutMilliseconds: hasTimedOut ? timeoutMilliseconds : nil), startedAt: startedAt
     )
   }
 
   private func take(_ result: HealthResult, startedAt: Int64) {
+    if let startup { return take(result, startup) }
     let hasChanged = state.take(result, check, sinceStart: startedAt &- startedMilliseconds)
     // Before anybody hears of it, so that who looks then sees it.
     save(state)
     if hasChanged { tell(state.status) }
-    for client in waiting { client.send(.healthResult, [result.exitCode == 0 ? 0 : 1]) }
-    waiting = []
+    answer(result)
     deadline = nextDeadline()
     if hasChanged, state.status == .unhealthy { act() }
+  }
+
+  /// What a check of the start has found is in the log; the container goes on starting.
+  private func take(_ result: HealthResult, _ startup: StartupCheck) {
+    state.note(result, check.log)
+    save(state)
+    answer(result)
+    if result.exitCode == 0 {
+      startupFailures = 0
+      startupSuccesses += 1
+      if startupSuccesses >= startup.successes {
+        self.startup = nil
+        // The other check was held back long enough.
+        deadline = HealthProbe.now()
+        return
+      }
+    } else {
+      startupSuccesses = 0
+      startupFailures += 1
+      if startup.retries > 0, startupFailures >= startup.retries { return ask(.restart) }
+    }
+    deadline = nextDeadline()
+  }
+
+  private func answer(_ result: HealthResult) {
+    for client in waiting { client.send(.healthResult, [result.exitCode == 0 ? 0 : 1]) }
+    waiting = []
   }
 
   // MARK: What is done about it

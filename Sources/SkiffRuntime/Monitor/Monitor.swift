@@ -91,6 +91,7 @@ package struct Monitor {
     let began = ClockTime.monotonic()
     // Before anybody hears that the container runs: it is starting from its first moment on.
     let health = settings.health.map { watch($0, made.record) }
+    let limit = settings.timeLimitSeconds > 0 ? timeLimit(made.record) : nil
     do throws(RuntimeError) {
       sync.send(["event": "created", "pid": .integer(Int64(made.record.processID))])
       for warning in made.warnings { sync.send(["event": "warning", "message": .string(warning)]) }
@@ -112,7 +113,8 @@ package struct Monitor {
     tellServiceManager(isReady: settings.notify?.mode == .conmon)
     streams.releaseContainerEnds()
     try streams.takeConsole()
-    let status = streams.carry(until: made.launcher.process.descriptor, minding: health, hearing: made.notify)
+    let status = streams.carry(
+      until: made.launcher.process.descriptor, minding: health, within: limit, hearing: made.notify)
     health?.finish()
     try finish(made, status, started: started, began: began, streams, sentence: health?.sentence)
   }
@@ -240,18 +242,27 @@ package struct Monitor {
     NotifySocket.tell(isReady ? "READY=1\n" + own : own, to: notify.socket, waits: false)
   }
 
+  /// The end of all of a container whose time is over. Its restart policy decides what comes then, as after any failure.
+  private func timeLimit(_ record: ContainerRecord) -> TimeLimit {
+    TimeLimit(seconds: settings.timeLimitSeconds) {
+      do throws(RuntimeError) {
+        guard let id = try? ContainerID(record.id) else { return }
+        try runtime.kill(id, signal: Signal.kill, all: true)
+      } catch {
+        // It has ended by itself in the same moment.
+      }
+    }
+  }
+
   // MARK: Health
 
   private func watch(_ check: HealthCheck, _ record: ContainerRecord) -> HealthWatch {
     HealthWatch(
       check, record, runtime,
       save: { state in
-        // A full disk loses what a check found, not the container.
-        guard let path = try? KernelPath(containerPath),
-          let directory = try? Descriptor.workingDirectory.open(path, [.readOnly, .directory]),
-          let name = try? KernelPath(HealthState.fileName)
-        else { return }
-        try? directory.descriptor.replaceFile(name, with: state.document.serialized(), isDurable: false)
+        let content = state.document.serialized()
+        Self.keep(content, as: HealthState.fileName, in: containerPath)
+        if let place = check.log.directory { Self.keep(content, as: "\(record.id)-healthcheck.log", in: place) }
       },
       tell: { status in
         if status == .healthy, settings.notify?.mode == .healthy { tellServiceManager(isReady: true) }
@@ -264,6 +275,14 @@ package struct Monitor {
           runRoot: events.runRoot)
       },
       restartsUnhealthy: { Self.policy(containerRecord()).name == .unhealthy })
+  }
+
+  /// A full disk, or a directory that has gone, loses what a check found, not the container.
+  private static func keep(_ content: [UInt8], as name: String, in directory: String) {
+    guard let path = try? KernelPath(directory), let name = try? KernelPath(name),
+      let directory = try? Descriptor.workingDirectory.open(path, [.readOnly, .directory])
+    else { return }
+    try? directory.descriptor.replaceFile(name, with: content, isDurable: false)
   }
 
   // MARK: The end

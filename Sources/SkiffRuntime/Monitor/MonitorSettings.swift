@@ -18,6 +18,8 @@ package struct MonitorSettings: Equatable, Sendable {
   package var notify: Notification?
   /// How its health is checked.
   package var health: HealthCheck?
+  /// So long after its start it is killed; 0 for never.
+  package var timeLimitSeconds: UInt32 = 0
   package var explains = false
   package var secrets: [SecretOrder] = []
   /// False for a container that is removed with its end: no power failure will find its record wanting.
@@ -96,6 +98,10 @@ package struct MonitorSettings: Equatable, Sendable {
     if let health = json["health"] {
       guard let check = HealthCheck(health) else { return nil }
       self.health = check
+    }
+    if let limit = json["timeLimitSeconds"] {
+      guard let seconds = limit.integer.flatMap({ UInt32(exactly: $0) }) else { return nil }
+      timeLimitSeconds = seconds
     }
     explains = json["explain"]?.bool ?? false
     let orders = json["secrets"]?.array ?? []

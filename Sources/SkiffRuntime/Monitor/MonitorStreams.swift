@@ -131,15 +131,20 @@ final class MonitorStreams {
   // MARK: Carrying
 
   /// Carries until the process has ended and what it wrote is passed on.
-  func carry(until process: Descriptor, minding health: HealthWatch?, hearing notify: NotifySocket?) -> ExitStatus {
+  func carry(
+    until process: Descriptor, minding health: HealthWatch?, within limit: TimeLimit?, hearing notify: NotifySocket?
+  ) -> ExitStatus {
     self.health = health
     self.notify = notify
     defer { (self.health, self.notify) = (nil, nil) }
     while true {
-      if let status = turn(process, timeoutMilliseconds: health?.millisecondsLeft) {
+      if let status = turn(
+        process, timeoutMilliseconds: earlier(health?.millisecondsLeft, limit?.millisecondsLeft))
+      {
         drain()
         return status
       }
+      limit?.proceed()
     }
   }
 

@@ -47,8 +47,35 @@ import Testing
     #expect(HealthState(["Status": "well"]) == nil)
     var check = Self.check
     check.action = .restart
+    check.startup = StartupCheck(
+      command: ["look"], intervalMilliseconds: 4, timeoutMilliseconds: 5, retries: 6, successes: 7)
+    check.log.count = 9
+    check.log.outputLimitBytes = 10
+    check.log.directory = "/somewhere"
     #expect(HealthCheck(try JSONValue.parse(check.document.serialized())) == check)
     #expect(HealthCheck(["command": []]) == nil)
+  }
+
+  @Test func `the log is as long as was asked, and never longer than can be read`() throws {
+    var check = Self.check
+    check.log.count = 1000
+    check.log.outputLimitBytes = 65_536
+    var state = HealthState()
+    let words = String(repeating: "\u{1}", count: 65_536)
+    for code: Int32 in 1...100 {
+      _ = state.take(HealthResult(start: "", end: "", exitCode: code, output: words), check, sinceStart: 0)
+    }
+
+    #expect(state.log.count == 16 && state.log.last?.exitCode == 100)
+    #expect(state.document.serialized().count < HealthState.fileLimitBytes)
+    for code: Int32 in 1...1100 {
+      _ = state.take(HealthResult(start: "", end: "", exitCode: code, output: ""), check, sinceStart: 0)
+    }
+    #expect(state.log.count == 1000 && state.log.first?.exitCode == 101)
+    // What only checks the start says nothing of how the container is.
+    var early = HealthState()
+    early.note(Self.result(1), check.log)
+    #expect(early.status == .starting && early.failingStreak == 0 && early.log.count == 1)
   }
 
   @Test func `spans are told as Go tells them`() {
