@@ -120,12 +120,19 @@ extension SpecComposer {
       if let propagation = request.propagation { options.append(propagation) }
       return RuntimeSpec.Mount(destination: destination, type: "tmpfs", source: "tmpfs", options: options)
     }
+    if case .ramfs = request.source {
+      return RuntimeSpec.Mount(
+        destination: destination, type: "ramfs", source: "ramfs",
+        options: ["noexec", "nosuid", "nodev", request.isReadOnly ? "ro" : "rw"] + request.options)
+    }
+    if case .devpts = request.source { return Self.terminals(request, at: destination) }
     if let overlay = mount.overlay { return try overlayMount(overlay, request, at: destination) }
     if let fileSystem = mount.fileSystem { return volumeMount(fileSystem, request, at: destination) }
     guard let hostPath = mount.hostPath else {
       throw .report("the source of the mount at \(destination) was not found")
     }
     var options = [request.isRecursive ? "rbind" : "bind", request.propagation ?? "rprivate"]
+    if let subpath = request.subpath { options.append("src-beneath=" + subpath) }
     if request.isReadOnly {
       options.append("ro")
       // Without it what is mounted beneath the source could still be written.
@@ -146,6 +153,15 @@ extension SpecComposer {
       }
     }
     return RuntimeSpec.Mount(destination: destination, type: "bind", source: hostPath, options: options)
+  }
+
+  /// Terminals that are nobody else's, with a multiplexer that everybody may open.
+  private static func terminals(_ request: MountRequest, at destination: String) -> RuntimeSpec.Mount {
+    var options = ["nosuid", "noexec", "newinstance", "ptmxmode=0666"]
+    if !request.options.contains(where: { $0.hasPrefix("mode=") }) { options.append("mode=0620") }
+    options += request.options
+    if request.isReadOnly { options.append("ro") }
+    return RuntimeSpec.Mount(destination: destination, type: "devpts", source: "devpts", options: options)
   }
 
   private func overlayMount(

@@ -6,7 +6,7 @@ extension SpecComposer {
     var namespaces: [RuntimeSpec.Namespace] = []
     switch request.userNamespace {
     case .host: break
-    case .automatic, .mapped: namespaces.append(RuntimeSpec.Namespace(type: .user))
+    case .automatic, .mapped, .keepID: namespaces.append(RuntimeSpec.Namespace(type: .user))
     case .container: namespaces.append(try joined(.user))
     }
     namespaces.append(RuntimeSpec.Namespace(type: .mount))

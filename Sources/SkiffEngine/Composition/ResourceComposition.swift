@@ -9,6 +9,7 @@ extension SpecComposer {
     resources.cpu = try cpu()
     resources.blockIO = try blockIO()
     resources.pids = pids()
+    resources.unified = request.resources.cgroupSettings
     return resources
   }
 

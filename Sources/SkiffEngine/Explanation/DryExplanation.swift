@@ -57,7 +57,9 @@ extension Engine {
     do throws(NetworkError) {
       let networks = networks
       let network = try networks.defaultNetwork()
-      return [made] + networks.plannedExplanation(containerID: try Self.networkID(record.id), network: network)
+      return [made]
+        + networks.plannedExplanation(
+          containerID: try Self.networkID(record.id), network: network, wishes: record.request.endpointWishes)
     } catch {
       throw EngineError(error)
     }

@@ -94,7 +94,8 @@ final class ContainerTreeView {
         guard let mount = self.mount(over: path), let source = mount.hostPath else { return nil }
         if writes, mount.request.isReadOnly { throw .readOnlyFileSystem }
         let rest = String(path.dropFirst(SpecComposer.cleaned(mount.request.destination).count))
-        return FileSearch.Redirection(hostPath: source, rest: rest.isEmpty ? "/" : rest)
+        let within = mount.request.subpath.map { "/" + $0 } ?? ""
+        return FileSearch.Redirection(hostPath: source, rest: within + rest == "" ? "/" : within + rest)
       }
     ).find(path, follows: follows)
   }

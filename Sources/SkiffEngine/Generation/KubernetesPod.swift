@@ -87,7 +87,8 @@ extension Engine {
 
   private static func volume(_ mount: MountRecord) -> (String, YAMLValue) {
     switch mount.request.source {
-    case .tmpfs: return ("emptyDir", .mapping([("medium", .plain("Memory"))]))
+    case .tmpfs, .ramfs: return ("emptyDir", .mapping([("medium", .plain("Memory"))]))
+    case .devpts: return ("emptyDir", .mapping([]))
     case .image(let name): return ("image", .mapping([("reference", .text(name))]))
     case .volume: return ("persistentVolumeClaim", .mapping([("claimName", .text(mount.volume ?? ""))]))
     case .bind(let path, let createsMissing):

@@ -71,6 +71,7 @@ public struct RunLine {
     }
     add("--stop-signal", request.stopSignal)
     add("--stop-timeout", number: request.stopTimeoutSeconds)
+    if request.timeLimitSeconds != 0 { add("--timeout", number: request.timeLimitSeconds) }
     add("--oom-score-adj", number: request.oomScoreAdjustment)
     add("--umask", request.umask.map { String($0, radix: 8) })
     add("--tz", request.timeZone)
@@ -110,6 +111,7 @@ public struct RunLine {
     switch request.userNamespace {
     case .host: break
     case .automatic: add("--userns", "auto")
+    case .keepID: add("--userns", request.userNamespace.keepIDText)
     case .container(let name): add("--userns", "container:\(name)")
     case .mapped(let users, let groups):
       add("--uidmap", each: users.map(\.text))
@@ -119,6 +121,8 @@ public struct RunLine {
 
   private mutating func addNetwork(_ request: RunRequest) {
     if request.network != .bridge { add("--network", request.network.text) }
+    add("--ip", request.address)
+    add("--mac-address", request.macAddress)
     add("--publish", each: request.publishedPorts.map(\.text))
     add(flag: "--publish-all", request.publishesAllPorts)
     add("--expose", each: request.exposedPorts.map(\.text))
@@ -168,6 +172,7 @@ public struct RunLine {
       ("--device-write-bps", limits.writeBytesPerSecond), ("--device-read-iops", limits.readOperationsPerSecond),
       ("--device-write-iops", limits.writeOperationsPerSecond),
     ] { add(option, each: amounts.map { "\($0.path):\($0.amount)" }) }
+    add("--cgroup-conf", pairs: limits.cgroupSettings)
     add("--cgroup-parent", request.cgroupParent)
     add(flag: "--resource-view", request.showsOwnResources)
   }
@@ -182,19 +187,31 @@ public struct RunLine {
     addHealth(request.health)
   }
 
-  private mutating func addHealth(_ health: HealthRequest) {
-    switch health.test.first {
-    case "NONE": words.append("--no-healthcheck")
-    case "CMD-SHELL": add("--health-cmd", health.test.dropFirst().first ?? "")
-    case "CMD":
-      add("--health-cmd", String(decoding: JSONValue(Array(health.test.dropFirst())).serialized(), as: UTF8.self))
-    default: break
+  /// A check as `--health-cmd` takes it; nil for none.
+  private static func checkText(_ test: [String]) -> String? {
+    switch test.first {
+    case "CMD-SHELL": test.dropFirst().first ?? ""
+    case "CMD": String(decoding: JSONValue(Array(test.dropFirst())).serialized(), as: UTF8.self)
+    default: nil
     }
+  }
+
+  private mutating func addHealth(_ health: HealthRequest) {
+    if health.test.first == "NONE" { words.append("--no-healthcheck") }
+    add("--health-cmd", Self.checkText(health.test))
+    add("--health-startup-cmd", Self.checkText(health.startupTest))
     for (option, nanoseconds) in [
       ("--health-interval", health.interval), ("--health-timeout", health.timeout),
       ("--health-start-period", health.startPeriod), ("--health-start-interval", health.startInterval),
+      ("--health-startup-interval", health.startupInterval), ("--health-startup-timeout", health.startupTimeout),
     ] where nanoseconds != 0 { add(option, "\(nanoseconds)ns") }
-    if health.retries != 0 { add("--health-retries", number: health.retries) }
+    for (option, number) in [
+      ("--health-retries", health.retries), ("--health-startup-retries", health.startupRetries),
+      ("--health-startup-success", health.startupSuccesses),
+    ] where number != 0 { add(option, number: number) }
+    add("--health-log-destination", health.logDirectory)
+    add("--health-max-log-count", number: health.logCount)
+    add("--health-max-log-size", number: health.logBytes)
     if health.action != .none { add("--health-on-failure", health.action.rawValue) }
   }
 }
@@ -217,11 +234,13 @@ extension MountRequest {
     switch source {
     case .tmpfs where !hasColon: return ("--tmpfs", destination + shortOptions)
     case .tmpfs: return ("--mount", try fields("tmpfs", nil, tmpfsFields()))
+    case .ramfs: return ("--mount", try fields("ramfs", nil, memoryFields()))
+    case .devpts: return ("--mount", try fields("devpts", nil, memoryFields()))
     case .bind(let path, true) where !hasColon && !path.contains(":"):
       return ("--volume", "\(path):\(destination)\(shortOptions)")
     // The short form makes the directory where it is missing; the long one finds the directory that was made.
     case .bind(let path, _): return ("--mount", try fields("bind", path, longOptions()))
-    case .volume(let name?) where !hasColon && volumeLabels.isEmpty && volumeOptions.isEmpty:
+    case .volume(let name?) where !hasColon && volumeLabels.isEmpty && volumeOptions.isEmpty && subpath == nil:
       return ("--volume", "\(name):\(destination)\(shortOptions)")
     case .volume(let name): return ("--mount", try fields("volume", name, longOptions()))
     case .image(let name): return ("--mount", try fields("image", name, isOverlay ? ["readwrite"] : []))
@@ -246,6 +265,7 @@ extension MountRequest {
     if !isRecursive { words.append("bind-nonrecursive") }
     if leavesInnerMountsWritable { words.append("bind-recursive=writable") }
     if !copiesFromImage { words.append("volume-nocopy") }
+    if let subpath { words.append("volume-subpath=\(subpath)") }
     if changesOwner { words.append("U") }
     for (key, value) in volumeLabels.sorted(by: { $0.key < $1.key }) { words.append("volume-label=\(key)=\(value)") }
     for (key, value) in volumeOptions.sorted(by: { $0.key < $1.key }) { words.append("volume-opt=\(key)=\(value)") }
@@ -257,9 +277,15 @@ extension MountRequest {
     return words
   }
 
+  private func memoryFields() -> [String] { (isReadOnly ? ["readonly"] : []) + options }
+
   private func tmpfsFields() throws(EngineError) -> [String] {
     var words = isReadOnly ? ["readonly"] : []
     for option in options {
+      if option == "tmpcopyup" {
+        words.append(option)
+        continue
+      }
       guard option.hasPrefix("size=") || option.hasPrefix("mode=") else { throw unwritable("option \(option)") }
       words.append("tmpfs-\(option)")
     }

@@ -78,8 +78,11 @@ extension Engine {
       document["Type"] = "image"
       document["Name"] = .string(name)
     case .tmpfs: document["Type"] = "tmpfs"
+    case .ramfs: document["Type"] = "ramfs"
+    case .devpts: document["Type"] = "devpts"
     }
     document["Source"] = .string(mount.hostPath ?? mount.overlay?.lower.first ?? mount.fileSystem?.device ?? "")
+    if let subpath = mount.request.subpath { document["SubPath"] = .string(subpath) }
     document["Destination"] = .string(mount.request.destination)
     document["Mode"] = .string(mount.request.options.joined(separator: ","))
     document["RW"] = .bool(!mount.request.isReadOnly)
@@ -112,6 +115,10 @@ extension Engine {
     document["Annotations"] = JSONValue(request.annotations)
     if let health = record.health {
       document["Healthcheck"] = health.document
+      if let startup = health.startupDocument { document["StartupHealthCheck"] = startup }
+      if let place = health.logDirectory { document["HealthLogDestination"] = .string(place) }
+      if let count = health.logCount { document["HealthcheckMaxLogCount"] = .integer(count) }
+      if let bytes = health.logBytes { document["HealthcheckMaxLogSize"] = .integer(bytes) }
       if health.action != .none { document["HealthcheckOnFailureAction"] = .string(health.action.rawValue) }
     }
     if !request.secrets.isEmpty {
@@ -124,6 +131,7 @@ extension Engine {
         })
     }
     document["StopSignal"] = .string(record.stopSignal)
+    document["Timeout"] = JSONValue(request.timeLimitSeconds)
     document["StopTimeout"] = request.stopTimeoutSeconds.map { .integer($0) } ?? .null
     return .object(document)
   }
@@ -146,6 +154,8 @@ extension Engine {
       isRunning
       ? PortBinding.document(Self.published(endpoint), exposed: record.exposedPorts) : [:]
     endpoint["PublishedPorts"] = nil
+    if let address = record.request.address { endpoint["IPAMConfig"] = ["IPv4Address": .string(address)] }
+    if let macAddress = record.request.macAddress { endpoint["MacAddress"] = .string(macAddress) }
     if let processID = try runningProcess(directory.id) {
       document["SandboxKey"] = .string("/proc/\(processID)/ns/net")
     } else {
@@ -241,6 +251,7 @@ extension Engine {
     switch record.request.userNamespace {
     case .host, .container: return ([], [])
     case .mapped(let users, let groups): return (users, groups)
+    case .keepID: return ((try? KeptIDs.users()) ?? [], (try? KeptIDs.groups()) ?? [])
     case .automatic:
       let ranges = record.idRange.map { [IDRangeLeases.range($0)] } ?? []
       return (ranges, ranges)
@@ -284,6 +295,7 @@ extension Engine {
     document["CpusetCpus"] = .string(request.cpusetCPUs ?? "")
     document["CpusetMems"] = .string(request.cpusetMemoryNodes ?? "")
     document["PidsLimit"] = .integer(request.pidsLimit ?? ContainerDefaults.pidsLimit)
+    document["CgroupConf"] = request.cgroupSettings.isEmpty ? .null : JSONValue(request.cgroupSettings)
     document["BlkioWeight"] = JSONValue(request.blockIOWeight ?? 0)
     return document
   }

@@ -239,7 +239,8 @@ struct ContainerCreation: ~Copyable {
     let database = UserDatabase(
       passwd: try reader.file(["etc", "passwd"], limitBytes: limit) ?? [],
       group: try reader.file(["etc", "group"], limitBytes: limit) ?? [])
-    return try database.resolve(user: request.user ?? image.user, additionalGroups: request.additionalGroups)
+    return try database.resolve(
+      user: request.user ?? request.keptUser ?? image.user, additionalGroups: request.additionalGroups)
   }
 
   private mutating func mapIDs(_ composition: inout Composition) throws(EngineError) {
@@ -251,6 +252,9 @@ struct ContainerCreation: ~Copyable {
     case .mapped(let users, let groups):
       composition.userMappings = mappings(users)
       composition.groupMappings = mappings(groups)
+    case .keepID:
+      composition.userMappings = mappings(try KeptIDs.users())
+      composition.groupMappings = mappings(try KeptIDs.groups())
     case .automatic:
       let ranges = IDRangeLeases(root: engine.configuration.root, containers: engine.containers)
       let number = try ranges.take(for: directory.id)
@@ -356,7 +360,7 @@ struct ContainerCreation: ~Copyable {
     record.command = SpecComposer.commandLine(request, image)
     record.environment = spec.process?.environment ?? []
     record.workingDirectory = spec.process?.workingDirectory ?? "/"
-    record.user = request.user ?? image.user
+    record.user = request.user ?? request.keptUser ?? image.user
     record.labels = image.labels.merging(request.labels) { _, asked in asked }
     record.stopSignal = try stopSignal(image)
     record.hostname = SpecComposer(composition).hostname

@@ -16,6 +16,8 @@ struct MonitorOrder {
   /// What the monitor becomes to have the container started again; empty where its policy is not to.
   var restartCommand: [String] = []
   var health: HealthCheck?
+  /// So long after its start it is killed; 0 for never.
+  var timeLimitSeconds: UInt32 = 0
   /// Who hears when the container is ready, and what that means.
   var notify: (mode: NotificationRequest, socket: String)?
   /// Where its secrets are.
@@ -40,8 +42,10 @@ struct MonitorOrder {
       "keepExit": .bool(keepsExit),
       "events": ["runRoot": .string(runRoot), "attributes": JSONValue(eventAttributes)],
     ]
-    guard !restartCommand.isEmpty || health != nil || notify != nil || !secrets.isEmpty, var members = document.object
+    guard !restartCommand.isEmpty || health != nil || notify != nil || !secrets.isEmpty || timeLimitSeconds > 0,
+      var members = document.object
     else { return document.serialized() }
+    if timeLimitSeconds > 0 { members["timeLimitSeconds"] = JSONValue(timeLimitSeconds) }
     if !restartCommand.isEmpty { members["restartCommand"] = JSONValue(restartCommand) }
     members["health"] = health?.document
     if let notify {

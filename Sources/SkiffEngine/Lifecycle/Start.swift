@@ -143,7 +143,7 @@ private struct ContainerLaunch: ~Copyable {
       exitCommand: needsCleaning ? engine.cleaningCommand(directory.id) : [], explains: options.explains,
       keepsExit: !record.request.removesItself,
       runRoot: engine.configuration.runRoot, eventAttributes: record.eventAttributes)
-    if record.request.restart.name != .no || record.health?.action == .restart {
+    if record.request.restart.name != .no || record.health?.mayRestart == true {
       order.restartCommand = engine.restartCommand
     }
     if record.request.notification != .ignore, let socket = ServiceManager.notifySocketOfCaller() {
@@ -154,6 +154,7 @@ private struct ContainerLaunch: ~Copyable {
         stopSignal: try Engine.signalNumber(record.stopSignal, option: "--stop-signal"),
         stopTimeoutSeconds: record.request.stopTimeoutSeconds ?? ContainerDefaults.stopTimeoutSeconds)
     }
+    order.timeLimitSeconds = record.request.timeLimitSeconds
     order.secrets = try engine.secretOrders(record.request)
     try directory.write(ContainerDirectory.File.monitor, order.serialized())
   }
@@ -226,7 +227,8 @@ private struct ContainerLaunch: ~Copyable {
       let networks = engine.networks
       let engine = engine
       let endpoint = try networks.attach(
-        containerID: id, to: try networks.defaultNetwork(), namespace: namespace,
+        containerID: id, to: try networks.defaultNetwork(), wishes: record.request.endpointWishes,
+        namespace: namespace,
         isStale: { !engine.isInUse($0.text) })
       warnings += endpoint.notices
       explanation += endpoint.explanation

@@ -12,6 +12,10 @@ public struct MountRequest: Equatable, Sendable {
     case image(name: String)
     /// Memory.
     case tmpfs
+    /// Memory without a limit of its own (ramfs).
+    case ramfs
+    /// Terminals (devpts), none of them anybody else's.
+    case devpts
   }
 
   public var source: Source
@@ -22,6 +26,8 @@ public struct MountRequest: Equatable, Sendable {
   public var leavesInnerMountsWritable = false
   /// Whether the source shows through and stays as it is: what is written goes with the container.
   public var isOverlay = false
+  /// What of a volume is shown, found with the volume as its `/`; nil for all of it.
+  public var subpath: String?
   /// Whether the source is given to the user that the container runs as.
   public var changesOwner = false
   /// What a volume that does not exist yet is made with.
@@ -79,9 +85,7 @@ extension MountRequest {
       try apply(volumeOption: String(word), of: text)
     }
     if isOverlay {
-      guard case .bind = self.source else {
-        throw .notBuilt("the option O of --volume \(text) for a volume by name")
-      }
+      guard !changesOwner else { throw .notBuilt("the options O and U of --volume \(text) together") }
       guard !isReadOnly else {
         throw .invalidOption(name: option, value: text, reason: "O and ro contradict each other")
       }
@@ -141,6 +145,9 @@ extension MountRequest {
       case "size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol": options.append(word)
       case _ where Self.plainOptions.contains(word): options.append(word)
       case _ where Self.propagations.contains(word): propagation = word
+      case "tmpcopyup", "notmpcopyup":
+        options.removeAll { $0 == "tmpcopyup" }
+        if word == "tmpcopyup" { options.append(word) }
       case "noatime", "relatime", "strictatime", "nodiratime", "sync", "async", "dirsync": options.append(word)
       default: throw .invalidOption(name: "--tmpfs", value: text, reason: "there is no option \"\(word)\"")
       }
@@ -161,6 +168,41 @@ extension MountRequest {
   }
 }
 
+extension MountRequest {
+  /// Reads one `--mount`, which may be several mounts: `type=glob,source=PATTERN[,target=DIRECTORY]` is a bind mount for each path of
+  /// the host that fits, in the directory under its own name, or where it is on the host.
+  public static func mounts(parsing text: String, workingDirectory: String) throws(EngineError) -> [MountRequest] {
+    let fields = try CommaFields.split(text, option: "--mount")
+    guard fields.contains("type=glob") else {
+      return [try MountRequest(parsingMount: text, workingDirectory: workingDirectory)]
+    }
+    func value(_ keys: [String]) -> String? {
+      for field in fields {
+        if let key = keys.first(where: { field.hasPrefix($0 + "=") }) { return String(field.dropFirst(key.count + 1)) }
+      }
+      return nil
+    }
+    let (sources, targets) = (["source", "src"], ["target", "destination", "dst"])
+    guard let pattern = value(sources), !pattern.isEmpty else {
+      throw .invalidOption(name: "--mount", value: text, reason: "a glob mount needs a source")
+    }
+    let rest = fields.filter { field in
+      field != "type=glob" && !(sources + targets).contains { field.hasPrefix($0 + "=") }
+    }
+    let paths = try PathPattern(pattern.hasPrefix("/") ? pattern : workingDirectory + "/" + pattern).paths()
+    guard !paths.isEmpty else {
+      throw .invalidOption(name: "--mount", value: text, reason: "no file paths matching glob \"\(pattern)\"")
+    }
+    return try paths.map { path throws(EngineError) in
+      let name = path[(path.lastIndex(of: "/") ?? path.startIndex)...]
+      let place = value(targets).map { ($0.hasSuffix("/") ? String($0.dropLast()) : $0) + name } ?? path
+      let words = ["type=bind", "source=\(path)", "target=\(place)"] + rest
+      let quoted = words.map { $0.contains(",") ? "\"\($0)\"" : $0 }.joined(separator: ",")
+      return try MountRequest(parsingMount: quoted, workingDirectory: workingDirectory)
+    }
+  }
+}
+
 /// What the fields of one `--mount` said.
 private struct MountFields {
   var type = "volume"
@@ -177,8 +219,10 @@ private struct MountFields {
   var idMap: String?
   var volumeLabels: [String: String] = [:]
   var volumeOptions: [String: String] = [:]
-  var tmpfsOptions: [String] = []
-  var givenFor: [(key: String, type: String)] = []
+  var fileSystemOptions: [String] = []
+  var subpath: String?
+  /// Fields that mean something for mounts of some types only.
+  var givenFor: [(key: String, types: [String])] = []
 
   mutating func set(_ key: String, to value: String?, of text: String) throws(EngineError) {
     func refuse(_ reason: String) -> EngineError { .invalidOption(name: "--mount", value: text, reason: reason) }
@@ -192,7 +236,7 @@ private struct MountFields {
       return value
     }
     if let dash = key.firstIndex(of: "-"), ["bind", "volume", "tmpfs", "image"].contains(key[..<dash]) {
-      givenFor.append((key, String(key[..<dash])))
+      givenFor.append((key, [String(key[..<dash])]))
     }
     switch key {
     case "type": type = try word()
@@ -240,16 +284,44 @@ private struct MountFields {
     case "tmpfs-size":
       let size = try word()
       guard let bytes = NumberOption.bytes(size), bytes >= 0 else { throw refuse("tmpfs-size is a number of bytes") }
-      tmpfsOptions.append("size=\(bytes)")
+      fileSystemOptions.append("size=\(bytes)")
     case "tmpfs-mode":
       let mode = try word()
       guard let bits = UInt32(mode, radix: 8), bits <= 0o7777 else { throw refuse("tmpfs-mode is octal") }
-      tmpfsOptions.append("mode=" + String(bits, radix: 8))
+      fileSystemOptions.append("mode=" + String(bits, radix: 8))
+    case "tmpcopyup":
+      givenFor.append((key, ["tmpfs"]))
+      if try flag() { fileSystemOptions.append(key) }
+    case "notmpcopyup":
+      givenFor.append((key, ["tmpfs"]))
+      fileSystemOptions.removeAll { $0 == "tmpcopyup" }
+    case "mode":
+      givenFor.append((key, ["devpts", "ramfs"]))
+      guard let bits = UInt32(try word(), radix: 8), bits <= 0o7777 else { throw refuse("mode is octal") }
+      fileSystemOptions.append("mode=" + String(bits, radix: 8))
+    case "uid", "gid", "max":
+      givenFor.append((key, ["devpts"]))
+      guard let number = UInt32(try word()) else { throw refuse("\(key) is a number") }
+      fileSystemOptions.append("\(key)=\(number)")
+    case "volume-subpath", "subpath":
+      givenFor.append((key, ["volume"]))
+      subpath = try Self.subpath(try word(), refuse)
     case "consistency": _ = try word()
-    case "volume-subpath", "image-subpath", "bind-create-src", "subpath":
+    case "image-subpath", "bind-create-src":
       throw .notBuilt("the field \(key) of --mount \(text)")
     default: throw refuse("there is no field \"\(key)\"")
     }
+  }
+
+  /// A place in a volume: whatever is there, it is looked for in there only, but what is meant to lead out is a slip.
+  private static func subpath(
+    _ text: String, _ refuse: (String) -> EngineError
+  ) throws(EngineError) -> String {
+    let parts = text.split(separator: "/")
+    guard !text.hasPrefix("/"), !parts.contains(".."), parts.contains(where: { $0 != "." }) else {
+      throw refuse("the subpath is a relative path within the volume")
+    }
+    return parts.filter { $0 != "." }.joined(separator: "/")
   }
 
   mutating func request(of text: String, workingDirectory: String) throws(EngineError) -> MountRequest {
@@ -258,8 +330,8 @@ private struct MountFields {
     guard destination.hasPrefix("/"), destination != "/" else {
       throw refuse("the target is an absolute path below /")
     }
-    if let given = givenFor.first(where: { $0.type != type }) {
-      throw refuse("\(given.key) is for mounts of type \(given.type)")
+    if let given = givenFor.first(where: { !$0.types.contains(type) }) {
+      throw refuse("\(given.key) is for mounts of type \(given.types.joined(separator: " and "))")
     }
     if let needsReadOnly, !isReadOnly { throw refuse("\(needsReadOnly) needs readonly") }
     if needsReadOnly != nil, !isRecursive { throw refuse("bind-recursive is given twice") }
@@ -281,9 +353,12 @@ private struct MountFields {
       // What is written goes with the container, never into the image.
       request.isOverlay = isWritableImage
       isReadOnly = !isWritableImage
-    case "npipe", "cluster", "devpts", "ramfs", "glob":
+    case "ramfs", "devpts":
+      guard source == nil else { throw refuse("a \(type) has no source") }
+      request = MountRequest(source: type == "ramfs" ? .ramfs : .devpts, destination: destination)
+    case "npipe", "cluster":
       throw .notBuilt("--mount type=\(type)")
-    default: throw refuse("the type is bind, volume, tmpfs or image")
+    default: throw refuse("the type is bind, volume, tmpfs, ramfs, devpts or image")
     }
     request.isReadOnly = isReadOnly
     request.propagation = propagation
@@ -293,12 +368,14 @@ private struct MountFields {
     request.changesOwner = changesOwner
     request.volumeLabels = volumeLabels
     request.volumeOptions = volumeOptions
-    request.options = tmpfsOptions
+    request.options = fileSystemOptions
+    request.subpath = subpath
+    if subpath != nil, changesOwner { throw .notBuilt("--mount \(text): U and volume-subpath together") }
     if let idMap {
       guard type == "bind" || type == "volume" else { throw refuse("idmap is for mounts of type bind and volume") }
       request.options.append(idMap)
     }
-    if changesOwner, type == "tmpfs" || type == "image" { throw refuse("U is for mounts of type bind and volume") }
+    if changesOwner, type != "bind", type != "volume" { throw refuse("U is for mounts of type bind and volume") }
     return request
   }
 }

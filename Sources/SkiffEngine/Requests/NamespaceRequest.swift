@@ -64,14 +64,19 @@ public enum UserNamespaceRequest: Equatable, Sendable {
   /// A range of 65,536 ids that no other container has, chosen by the engine.
   case automatic
   case mapped(users: [IDRange], groups: [IDRange])
+  /// A namespace of its own in which every id is the same as outside; who runs the program there, where that is said.
+  case keepID(user: UInt32?, group: UInt32?)
   /// Those of another container, by name or id.
   case container(String)
 
-  /// Reads `host`, `auto`, `container:NAME`, or `map:CONTAINER:HOST:SIZE[,…]` for users and groups alike; nil for anything else.
+  /// Reads `host`, `auto`, `keep-id[:uid=N,gid=N]`, `container:NAME`, or `map:CONTAINER:HOST:SIZE[,…]` for users and groups alike; nil for anything else.
   public init?(parsing text: String) {
     switch text {
     case "host", "": self = .host
     case "auto", "private": self = .automatic
+    case "keep-id": self = .keepID(user: nil, group: nil)
+    case _ where text.hasPrefix("keep-id:"):
+      self.init(keepID: text.dropFirst(8))
     default:
       if text.hasPrefix("container:"), text.utf8.count > 10 {
         self = .container(String(text.dropFirst(10)))
@@ -94,11 +99,34 @@ public enum UserNamespaceRequest: Equatable, Sendable {
     }
   }
 
+  /// Reads what follows `keep-id:`.
+  private init?(keepID text: Substring) {
+    var (user, group): (UInt32?, UInt32?) = (nil, nil)
+    for field in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = field.split(separator: "=", omittingEmptySubsequences: false)
+      // The last id of all means "none" to the kernel.
+      guard parts.count == 2, let id = UInt32(parts[1]), id < .max else { return nil }
+      switch parts[0] {
+      case "uid": user = id
+      case "gid": group = id
+      default: return nil
+      }
+    }
+    self = .keepID(user: user, group: group)
+  }
+
+  /// `keep-id` as the command line reads it; empty for another kind.
+  var keepIDText: String {
+    guard case .keepID(let user, let group) = self else { return "" }
+    let fields = [user.map { "uid=\($0)" }, group.map { "gid=\($0)" }].compactMap { $0 }
+    return "keep-id" + (fields.isEmpty ? "" : ":") + fields.joined(separator: ",")
+  }
+
   /// As inspection shows it; the maps stand beside it.
   var mode: String {
     switch self {
     case .host: ""
-    case .automatic, .mapped: "private"
+    case .automatic, .mapped, .keepID: "private"
     case .container(let name): "container:\(name)"
     }
   }

@@ -28,6 +28,8 @@ public struct RunRequest: Equatable, Sendable {
   public var usesInit = false
   public var stopSignal: String?
   public var stopTimeoutSeconds: Int64?
+  /// So long after each start it is killed; 0 for never.
+  public var timeLimitSeconds: UInt32 = 0
   public var oomScoreAdjustment: Int32?
   public var resourceLimits: [ResourceLimitRequest] = []
   /// Leaves the limits that are not named as the caller has them, none of the engine's in their place.
@@ -76,6 +78,10 @@ public struct RunRequest: Equatable, Sendable {
 
   // The network.
   public var network = NetworkRequest.bridge
+  /// The IPv4 address that it wants in there; nil takes a free one.
+  public var address: String?
+  /// The address of its card in there; nil takes one that follows from the other address.
+  public var macAddress: String?
   public var publishedPorts: [PortRequest] = []
   /// Publishes every exposed port on a free one of the host.
   public var publishesAllPorts = false
@@ -182,6 +188,8 @@ public struct ResourceRequest: Equatable, Sendable {
   public var cpusetMemoryNodes: String?
   /// -1 is unlimited.
   public var pidsLimit: Int64?
+  /// Files of a control group of version 2 and what is written into them.
+  public var cgroupSettings: [String: String] = [:]
   public var blockIOWeight: UInt16?
   public var blockIOWeightDevices: [DeviceAmount] = []
   public var readBytesPerSecond: [DeviceAmount] = []

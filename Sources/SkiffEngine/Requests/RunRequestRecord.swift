@@ -21,6 +21,7 @@ extension RunRequest: FieldRecord {
     RecordField("showsOwnResources", { $0.showsOwnResources }, { $0.showsOwnResources = $1 }),
     RecordField("stopSignal", { $0.stopSignal }, { $0.stopSignal = $1 }),
     RecordField("stopTimeoutSeconds", { $0.stopTimeoutSeconds }, { $0.stopTimeoutSeconds = $1 }),
+    RecordField("timeLimitSeconds", { $0.timeLimitSeconds }, { $0.timeLimitSeconds = $1 }),
     RecordField("oomScoreAdjustment", { $0.oomScoreAdjustment }, { $0.oomScoreAdjustment = $1 }),
     RecordField("resourceLimits", { $0.resourceLimits }, { $0.resourceLimits = $1 }),
     RecordField("usesCallersLimits", { $0.usesCallersLimits }, { $0.usesCallersLimits = $1 }),
@@ -53,6 +54,8 @@ extension RunRequest: FieldRecord {
     RecordField("cgroupNamespace", { $0.cgroupNamespace }, { $0.cgroupNamespace = $1 }),
     RecordField("userNamespace", { $0.userNamespace }, { $0.userNamespace = $1 }),
     RecordField("network", { $0.network }, { $0.network = $1 }),
+    RecordField("address", { $0.address }, { $0.address = $1 }),
+    RecordField("macAddress", { $0.macAddress }, { $0.macAddress = $1 }),
     RecordField("publishedPorts", { $0.publishedPorts }, { $0.publishedPorts = $1 }),
     RecordField("publishesAllPorts", { $0.publishesAllPorts }, { $0.publishesAllPorts = $1 }),
     RecordField("exposedPorts", { $0.exposedPorts }, { $0.exposedPorts = $1 }),
@@ -96,6 +99,7 @@ extension ResourceRequest: FieldRecord, RecordValue {
     RecordField("cpusetMemoryNodes", { $0.cpusetMemoryNodes }, { $0.cpusetMemoryNodes = $1 }),
     RecordField("pidsLimit", { $0.pidsLimit }, { $0.pidsLimit = $1 }),
     RecordField("blockIOWeight", { $0.blockIOWeight }, { $0.blockIOWeight = $1 }),
+    RecordField("cgroupSettings", { $0.cgroupSettings }, { $0.cgroupSettings = $1 }),
     RecordField("blockIOWeightDevices", { $0.blockIOWeightDevices }, { $0.blockIOWeightDevices = $1 }),
     RecordField("readBytesPerSecond", { $0.readBytesPerSecond }, { $0.readBytesPerSecond = $1 }),
     RecordField("writeBytesPerSecond", { $0.writeBytesPerSecond }, { $0.writeBytesPerSecond = $1 }),
@@ -116,6 +120,7 @@ extension MountRequest: FieldRecord, RecordValue {
     RecordField("isRecursive", { $0.isRecursive }, { $0.isRecursive = $1 }),
     RecordField("leavesInnerMountsWritable", { $0.leavesInnerMountsWritable }, { $0.leavesInnerMountsWritable = $1 }),
     RecordField("isOverlay", { $0.isOverlay }, { $0.isOverlay = $1 }),
+    RecordField("subpath", { $0.subpath }, { $0.subpath = $1 }),
     RecordField("changesOwner", { $0.changesOwner }, { $0.changesOwner = $1 }),
     RecordField("volumeLabels", { $0.volumeLabels }, { $0.volumeLabels = $1 }),
     RecordField("volumeOptions", { $0.volumeOptions }, { $0.volumeOptions = $1 }),
@@ -132,6 +137,8 @@ extension MountRequest.Source: RecordValue {
     case .volume(let name): ["volume": JSONValue(name)]
     case .image(let name): ["image": .string(name)]
     case .tmpfs: ["tmpfs": true]
+    case .ramfs: ["ramfs": true]
+    case .devpts: ["devpts": true]
     }
   }
 
@@ -144,6 +151,10 @@ extension MountRequest.Source: RecordValue {
       self = .image(name: image)
     } else if recorded["tmpfs"] != nil {
       self = .tmpfs
+    } else if recorded["ramfs"] != nil {
+      self = .ramfs
+    } else if recorded["devpts"] != nil {
+      self = .devpts
     } else {
       return nil
     }
@@ -277,6 +288,7 @@ extension UserNamespaceRequest: RecordValue {
     switch self {
     case .host: "host"
     case .automatic: "auto"
+    case .keepID: .string(keepIDText)
     case .container(let name): .string("container:\(name)")
     case .mapped(let users, let groups):
       ["users": JSONValue(users.map(\.text)), "groups": JSONValue(groups.map(\.text))]

@@ -29,7 +29,7 @@ struct MountResolver: ~Copyable {
     var record = MountRecord()
     record.request = request
     switch request.source {
-    case .tmpfs: break
+    case .tmpfs, .ramfs, .devpts: break
     case .bind(let path, let createsMissing):
       let source = try bindSource(path, createsMissing: createsMissing && !request.isOverlay)
       if request.isOverlay {
@@ -66,7 +66,25 @@ struct MountResolver: ~Copyable {
     case .bind(let path, let isReadOnly):
       record.hostPath = try bindSource(path, createsMissing: false)
       if isReadOnly { record.request.isReadOnly = true }
-    case .fileSystem(let fileSystem): record.fileSystem = fileSystem
+    case .fileSystem(let fileSystem):
+      record.fileSystem = fileSystem
+      if request.subpath != nil { throw .notBuilt("a subpath of volume \(volume), which is a file system of its own") }
+      if request.isOverlay { throw .notBuilt("the option O for volume \(volume), which is a file system of its own") }
+    }
+    guard let source = record.hostPath else { return }
+    if let subpath = request.subpath { try look(for: subpath, in: source) }
+    if request.isOverlay {
+      record.overlay = try writableOverlay(over: [source])
+      record.hostPath = nil
+    }
+  }
+
+  /// Whether a volume has what is to be shown of it. Each start finds it anew.
+  private func look(for subpath: String, in source: String) throws(EngineError) {
+    do throws(Errno) {
+      _ = try Root(opening: try KernelPath(source)).open(try KernelPath(subpath), [.pathOnly])
+    } catch {
+      throw .kernel(act: "access path", thing: "\(source)/\(subpath)", cause: error)
     }
   }
 

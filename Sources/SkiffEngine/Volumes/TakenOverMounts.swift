@@ -28,12 +28,14 @@ extension Engine {
     request.copiesFromImage = false
     switch request.source {
     case .volume:
+      // What was written over it goes with its container.
+      if request.isOverlay { return nil }
       guard let name = mount.volume else { return nil }
       request.source = .volume(name: name)
     case .bind(let path, _):
       if request.isOverlay { return nil }
       request.source = .bind(path: mount.hostPath ?? path, createsMissing: false)
-    case .image, .tmpfs: return nil
+    case .image, .tmpfs, .ramfs, .devpts: return nil
     }
     return request
   }

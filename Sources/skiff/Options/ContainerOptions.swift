@@ -17,6 +17,7 @@ struct ProcessOptions: OptionGroup {
   var ulimit: [String] = []
   var stopSignal: String?
   var stopTimeout: Int64?
+  var timeout: UInt32 = 0
   var oomScoreAdj: Int32?
   var umask: String?
   var timeZone: String?
@@ -42,6 +43,9 @@ struct ProcessOptions: OptionGroup {
     form.value("--stop-signal", "SIGNAL", "The signal that asks it to end.") { $0.stopSignal = $1 }
     form.number("--stop-timeout", "SECONDS", "How long it may take to end, before it is killed.") {
       (values, number: Int64) in values.stopTimeout = number
+    }
+    form.number("--timeout", "SECONDS", "How long it may run, before it is killed (0: for ever).") {
+      (values, number: UInt32) in values.timeout = number
     }
     form.number("--oom-score-adj", "NUMBER", "Sooner (to 1000) or later (to -1000) killed when memory is short.") {
       (values, number: Int32) in values.oomScoreAdj = number
@@ -94,7 +98,9 @@ struct SightOptions: OptionGroup {
   var secret: [String] = []
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.value("-v --volume", "[SOURCE:]PATH[:OPTIONS]", "A directory of the host, or a volume by name.") {
+    form.value(
+      "-v --volume", "[SOURCE:]PATH[:OPTIONS]", "A directory of the host, or a volume by name.", completes: .volume
+    ) {
       $0.volume.append($1)
     }
     form.value("--mount", "type=…,source=…,target=…", "The same at length.") { $0.mount.append($1) }
@@ -112,7 +118,10 @@ struct SightOptions: OptionGroup {
     form.value("--device-cgroup-rule", "\"c 42:* rmw\"", "Devices that may be used once their nodes are made.") {
       $0.deviceRule.append($1)
     }
-    form.value("--secret", "NAME[,type=mount|env,…]", "A secret (see skiff secret), in /run/secrets or a variable.") {
+    form.value(
+      "--secret", "NAME[,type=mount|env,…]", "A secret (see skiff secret), in /run/secrets or a variable.",
+      completes: .secret
+    ) {
       $0.secret.append($1)
     }
     form.value("--rootfs", "DIR|FILE", "A directory or an ext4 image file in place of an image.") { $0.rootfs = $1 }
@@ -135,7 +144,8 @@ struct NamespaceOptions: OptionGroup {
     form.value("--uts", "host|private|container:NAME", "Host name.") { $0.uts = $1 }
     form.value("--cgroupns", "host|private", "Control groups.") { $0.cgroupns = $1 }
     form.value(
-      "--userns", "host|auto|map:INSIDE:OUTSIDE:COUNT", "User ids: the same, a range of its own, or a given map."
+      "--userns", "host|auto|keep-id|map:INSIDE:OUTSIDE:COUNT",
+      "User ids: the same, a range of its own, the same in a namespace of its own, or a given map."
     ) { $0.userns = $1 }
     form.value("--uidmap", "INSIDE:OUTSIDE:COUNT", "Map user ids (and group ids, without --gidmap).") {
       $0.uidmap.append($1)
@@ -147,6 +157,8 @@ struct NamespaceOptions: OptionGroup {
 /// How a container reaches others.
 struct NetworkOptions: OptionGroup {
   var network: String?
+  var ip: String?
+  var macAddress: String?
   var publish: [String] = []
   var publishAll = false
   var expose: [String] = []
@@ -157,7 +169,13 @@ struct NetworkOptions: OptionGroup {
   var noHosts = false
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.value("--network --net", "bridge|host|none|container:NAME", "Its network (bridge).") { $0.network = $1 }
+    form.value(
+      "--network --net", "bridge[:ip=…,mac=…]|host|none|container:NAME", "Its network (bridge).", completes: .network
+    ) { $0.network = $1 }
+    form.value("--ip", "ADDRESS", "Its IPv4 address in there (a free one).") { $0.ip = $1 }
+    form.value("--mac-address", "ADDRESS", "The address of its card (one that follows from the other).") {
+      $0.macAddress = $1
+    }
     form.value(
       "-p --publish", "[ADDRESS:][PORT:]PORT[/PROTOCOL]", "A port of the host that leads to one of the container."
     ) {
@@ -219,6 +237,7 @@ struct LimitOptions: OptionGroup {
   var deviceReadIops: [String] = []
   var deviceWriteIops: [String] = []
   var resourceView = false
+  var cgroupConf: [String] = []
   var cgroupParent: String?
   var cgroups: String?
 
@@ -267,6 +286,9 @@ struct LimitOptions: OptionGroup {
     form.flag("--resource-view", "Let /proc/meminfo, cpuinfo, stat and their kin tell of these limits.") {
       $0.resourceView = $1
     }
+    form.value("--cgroup-conf", "FILE=VALUE", "A file of its control group, of version 2: memory.high=1073741824.") {
+      $0.cgroupConf.append($1)
+    }
     form.value("--cgroup-parent", "PATH", "The control group that its own is made in (/skiff).") {
       $0.cgroupParent = $1
     }
@@ -307,7 +329,7 @@ struct ImageOptions: OptionGroup {
   var removes = false
 
   static func declare(_ form: inout CommandForm<Self>) {
-    form.value("--pull", "WHEN", "Fetch the image: missing, always, newer or never.") { $0.pull = $1 }
+    form.value("--pull", "missing|always|newer|never", "When the image is fetched (missing).") { $0.pull = $1 }
     form.value("--platform", "OS/ARCH", "The platform of the image.") { $0.platform = $1 }
     form.value(
       "--log-driver", "json-file|local|k8s-file|journald|none|passthrough", "Where output is kept (json-file)."

@@ -3,15 +3,8 @@ import SkiffEngine
 /// Options that docker and podman have and skiff does not, so that each is refused by its name and meaning.
 enum RefusedOptions {
   private static let notBuilt: [String: String] = [
-    "--health-startup-cmd": "a health check of its own for the start",
-    "--health-startup-interval": "startup health checks",
-    "--health-startup-retries": "startup health checks", "--health-startup-success": "startup health checks",
-    "--health-startup-timeout": "startup health checks",
-    "--health-log-destination": "a place for the log of health checks",
-    "--health-max-log-count": "other limits of the log of health checks",
-    "--health-max-log-size": "other limits of the log of health checks",
-    "--link": "links between containers", "--ip": "a fixed address (--ip)", "--ip6": "IPv6 addresses (--ip6)",
-    "--mac-address": "a fixed hardware address (--mac-address)", "--network-alias": "further names in a network",
+    "--link": "links between containers", "--ip6": "IPv6 addresses (--ip6)",
+    "--network-alias": "further names in a network",
     "--net-alias": "further names in a network", "--link-local-ip": "link-local addresses",
     "--volume-driver": "volume drivers", "--runtime": "choosing a runtime (--runtime)",
     "--storage-opt": "options of the storage driver (--storage-opt)",
@@ -20,8 +13,7 @@ enum RefusedOptions {
     "--cpu-rt-period": "changing real-time limits", "--cpu-rt-runtime": "changing real-time limits",
     "--kernel-memory": "a limit on kernel memory (kernels no longer have one)",
     "--use-api-socket": "the API socket in containers", "--disable-content-trust": "content trust",
-    "--pod": "pods", "--timeout": "a time limit (--timeout)", "--systemd": "systemd mode",
-    "--cgroup-conf": "single settings of control groups",
+    "--pod": "pods", "--systemd": "systemd mode",
     "--cpu-count": "limits of Windows", "--cpu-percent": "limits of Windows", "--io-maxbandwidth": "limits of Windows",
     "--io-maxiops": "limits of Windows",
   ]

@@ -74,6 +74,7 @@ struct RequestBuilder {
     }
     request.stopSignal = options.stopSignal
     request.stopTimeoutSeconds = options.stopTimeout
+    request.timeLimitSeconds = options.timeout
     if let score = options.oomScoreAdj, !(-1000...1000).contains(score) {
       throw .invalidOption(name: "--oom-score-adj", value: "\(score)", reason: "it goes from -1000 to 1000")
     }
@@ -132,7 +133,7 @@ struct RequestBuilder {
       request.mounts.append(try MountRequest(parsingVolume: text, workingDirectory: directory))
     }
     for text in options.mount {
-      request.mounts.append(try MountRequest(parsingMount: text, workingDirectory: directory))
+      request.mounts += try MountRequest.mounts(parsing: text, workingDirectory: directory)
     }
     for text in options.tmpfs { request.mounts.append(try MountRequest(parsingTmpfs: text)) }
     for text in options.secret { request.secrets.append(try SecretRequest(parsing: text)) }
@@ -164,13 +165,12 @@ struct RequestBuilder {
     request.ipcNamespace = try namespace(options.ipc == "shareable" ? "private" : options.ipc, "--ipc")
     request.utsNamespace = try namespace(options.uts, "--uts")
     request.cgroupNamespace = try namespace(options.cgroupns, "--cgroupns")
-    if let text = options.userns, text == "nomap" || text == "keep-id" || text.hasPrefix("keep-id:") {
-      throw .refused("\(text) is only supported in rootless mode")
-    }
+    if options.userns == "nomap" { throw .refused("nomap is only supported in rootless mode") }
     if let text = options.userns {
       guard let user = UserNamespaceRequest(parsing: text) else {
         throw .invalidOption(
-          name: "--userns", value: text, reason: "it is host, auto, container:NAME or map:INSIDE:OUTSIDE:COUNT")
+          name: "--userns", value: text,
+          reason: "it is host, auto, keep-id[:uid=N,gid=N], container:NAME or map:INSIDE:OUTSIDE:COUNT")
       }
       request.userNamespace = user
     }
@@ -197,12 +197,22 @@ struct RequestBuilder {
 
   private mutating func takeNetwork(_ options: NetworkOptions) throws(EngineError) {
     if let text = options.network {
-      guard let network = NetworkRequest(parsing: text) else {
-        throw .notBuilt(
-          "joining the network \(text) (there are bridge, host, none and container:NAME), a network of one's own")
-      }
-      request.network = network
+      let option = try NetworkOption(parsing: text)
+      request.network = option.network
+      request.address = option.address
+      request.macAddress = option.macAddress
     }
+    if let text = options.ip {
+      guard request.address == nil else { throw .refused("--ip says what --network says: choose one way") }
+      request.address = try NetworkOption.address(text, option: "--ip")
+    }
+    if let text = options.macAddress {
+      guard request.macAddress == nil else {
+        throw .refused("--mac-address says what --network says: choose one way")
+      }
+      request.macAddress = try NetworkOption.macAddress(text, option: "--mac-address")
+    }
+    try NetworkOption.check(request.network, address: request.address, macAddress: request.macAddress)
     for text in options.publish { request.publishedPorts.append(try PortRequest(parsing: text)) }
     request.publishesAllPorts = options.publishAll
     for text in options.expose { request.exposedPorts += try ExposedPort.parse(text) }
@@ -260,6 +270,7 @@ struct RequestBuilder {
     limits.writeBytesPerSecond = try Self.amounts(options.deviceWriteBps, "--device-write-bps", inBytes: true)
     limits.readOperationsPerSecond = try Self.amounts(options.deviceReadIops, "--device-read-iops", inBytes: false)
     limits.writeOperationsPerSecond = try Self.amounts(options.deviceWriteIops, "--device-write-iops", inBytes: false)
+    for text in options.cgroupConf { try limits.setCgroup(text) }
     request.resources = limits
     request.cgroupParent = options.cgroupParent
     switch options.cgroups {

@@ -13,6 +13,8 @@ struct SupervisionOptions: OptionGroup {
   var healthStartInterval: String?
   var healthRetries: Int64?
   var healthAction: String?
+  var startup = StartupHealthOptions()
+  var healthLog = HealthLogOptions()
   var noHealthcheck = false
   var sdnotify: String?
 
@@ -37,6 +39,8 @@ struct SupervisionOptions: OptionGroup {
     form.value("--health-on-failure", "none|kill|restart|stop", "What is done about an unhealthy one.") {
       $0.healthAction = $1
     }
+    form.group(nil, StartupHealthOptions.self) { values, lend in lend(&values.startup) }
+    form.group(nil, HealthLogOptions.self) { values, lend in lend(&values.healthLog) }
     form.value(
       "--sdnotify", "ignore|container|conmon|healthy",
       "What systemd hears: nothing, its program's word, or that it is so."
@@ -57,6 +61,9 @@ struct SupervisionOptions: OptionGroup {
       if request.restart.name != .no { throw .refused("conflicting options: cannot specify both --restart and --rm") }
       if request.health.action == .restart {
         throw .refused("conflicting options: cannot specify both --health-on-failure restart and --rm")
+      }
+      if request.health.startupRetries > 0 {
+        throw .refused("conflicting options: cannot specify both --health-startup-retries and --rm")
       }
     }
   }
@@ -87,14 +94,16 @@ struct SupervisionOptions: OptionGroup {
       }
       health.action = action
     }
-    if let healthCommand { health.test = try Self.test(healthCommand) }
+    if let healthCommand { health.test = try Self.test(healthCommand, option: "--health-cmd") }
+    try startup.apply(to: &health)
+    try healthLog.apply(to: &health)
     guard noHealthcheck else { return health }
     guard health == HealthRequest() else { throw .refused("--no-healthcheck conflicts with --health-* options") }
     health.test = ["NONE"]
     return health
   }
 
-  private static func span(_ text: String?, _ option: String) throws(EngineError) -> Int64 {
+  static func span(_ text: String?, _ option: String) throws(EngineError) -> Int64 {
     guard let text else { return 0 }
     if text.hasPrefix("-") { throw .invalidOption(name: option, value: text, reason: "it cannot be negative") }
     guard let span = NumberOption.nanoseconds(text) else {
@@ -107,7 +116,7 @@ struct SupervisionOptions: OptionGroup {
   }
 
   /// A line, as docker takes it, or a list of words, as podman takes it too.
-  private static func test(_ text: String) throws(EngineError) -> [String] {
+  static func test(_ text: String, option: String) throws(EngineError) -> [String] {
     if text.hasPrefix("["), let list = try? JSONValue.parse(Array(text.utf8)).array {
       let words = list.compactMap(\.string)
       if words.count == list.count, !words.isEmpty {
@@ -115,7 +124,7 @@ struct SupervisionOptions: OptionGroup {
       }
     }
     guard text.contains(where: { !$0.isWhitespace }) else {
-      throw .invalidOption(name: "--health-cmd", value: text, reason: "it says nothing to run (see --no-healthcheck)")
+      throw .invalidOption(name: option, value: text, reason: "it says nothing to run (see --no-healthcheck)")
     }
     return ["CMD-SHELL", text]
   }

@@ -186,6 +186,77 @@ extension Integration {
       }
     }
 
+    @Test func `a check of the start holds the other back until it has succeeded`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        _ = try store.start(
+          [
+            "--name", "one", "--network", "none", "--health-cmd", "touch /checked", "--health-startup-cmd",
+            "echo look; test -e /up", "--health-startup-interval", "50ms", "--health-startup-success", "2",
+          ] + Self.quick)
+
+        try until("checks of the start") { try store.inspect("one").State.Health.Log.list.count >= 3 }
+        let starting = try store.inspect("one").State.Health
+        #expect(starting.Status.text == "starting" && starting.FailingStreak.number == 0)
+        #expect(starting.Log[0].Output.text == "look\n" && starting.Log[0].ExitCode.number == 1)
+        #expect(try store.exec("one", "ls /checked 2>/dev/null; touch /up") == "")
+        #expect(try store.skiff("wait", "--condition", "healthy", "one").lines == ["-1"])
+        #expect(try store.exec("one", "ls /checked") == "/checked")
+        let check = try store.inspect("one").Config.StartupHealthCheck
+        #expect(check.Test.texts == ["CMD-SHELL", "echo look; test -e /up"] && check.Successes.number == 2)
+        // It has done its part: only the other one is made from here on.
+        try store.skiff("exec", "one", "rm", "/up")
+        try until("the other check alone") {
+          try store.inspect("one").State.Health.Log.list.allSatisfy { $0.Output.text == "" }
+        }
+        #expect(try store.inspect("one").State.Health.Status.text == "healthy")
+        try store.skiff("rm", "--force", "one")
+      }
+    }
+
+    @Test func `a start that fails too often is made anew, and a check of it has its own time`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        _ = try store.start(
+          [
+            "--name", "one", "--network", "none", "--health-startup-cmd", "sleep 60", "--health-startup-timeout",
+            "100ms", "--health-startup-interval", "50ms", "--health-startup-retries", "2", "--health-cmd", "true",
+          ], "trap 'echo term; exit 0' TERM; echo run; while :; do sleep 0.02; done")
+
+        try until("a second run") { try store.skiff("logs", "one").lines.starts(with: ["run", "term", "run"]) }
+        #expect(try store.inspect("one").RestartCount.number >= 1)
+        try store.skiff("stop", "-t", "5", "one")
+        try store.skiff("rm", "one")
+      }
+    }
+
+    @Test func `results are kept where and as far as was asked`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let place = try harbour.makeDirectory("health")
+        let id = try store.start(
+          [
+            "--name", "one", "--network", "none", "--health-cmd", "yes | head -c 5000", "--health-max-log-count", "7",
+            "--health-max-log-size", "10", "--health-log-destination", place,
+          ] + Self.quick)
+
+        try until("a full log") { try store.inspect("one").State.Health.Log.list.count == 7 }
+        ClockTime.sleep(milliseconds: 200)
+        let log = try store.inspect("one").State.Health.Log.list
+        #expect(log.count == 7 && log.allSatisfy { $0.Output.text == "y\ny\ny\ny\ny\n..." })
+        let written = try JSON(text: harbour.read("health/\(id)-healthcheck.log"))
+        #expect(written.Status.text == "healthy" && written.Log.list.count == 7)
+        #expect(try store.inspect("one").Config.HealthLogDestination.text == place)
+        let line = try store.skiff("generate", "run", "one").output
+        #expect(line.contains("--health-log-destination \(place) --health-max-log-count 7 --health-max-log-size 10"))
+        // A directory that has gone is no reason to end anything.
+        try shell("rm -r \(place)")
+        let before = try store.inspect("one").State.Health.Log.list.last?.Start.text
+        try until("another check") { try store.inspect("one").State.Health.Log.list.last?.Start.text != before }
+        try store.skiff("rm", "--force", "one")
+      }
+    }
+
     @Test func `what cannot be meant is refused`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
@@ -200,6 +271,16 @@ extension Integration {
           (["--health-cmd", "true", "--health-on-failure", "pray"], "it is none, kill, restart or stop"),
           (["--health-cmd", "true", "--health-on-failure", "restart", "--rm"], "conflicting options"),
           (["--restart", "unhealthy"], "needs a health check"),
+          (["--health-startup-cmd", "true"], "there is no health check that the options could be for"),
+          (["--health-cmd", "true", "--health-startup-retries", "2"], "needs --health-startup-cmd"),
+          (["--health-cmd", "true", "--health-startup-cmd", ""], "it says nothing to run"),
+          (["--health-cmd", "true", "--health-startup-cmd", "a", "--health-startup-timeout", "1"], "expected a span"),
+          (["--health-cmd", "a", "--health-startup-cmd", "a", "--health-startup-retries", "1", "--rm"], "conflicting"),
+          (["--health-cmd", "true", "--health-log-destination", "/etc/passwd"], "it is local, or a directory"),
+          (["--health-cmd", "true", "--health-log-destination", "/no/where"], "it is local, or a directory"),
+          (["--health-cmd", "true", "--health-log-destination", "events_logger"], "not built"),
+          (["--health-cmd", "true", "--health-max-log-count", "1001"], "no more than 1000 are kept"),
+          (["--health-cmd", "true", "--health-max-log-size", "-1"], "is no good"),
         ] {
           let outcome = try store.attempt(["create"] + words + [Store.image, "true"])
           #expect(outcome.code == 125 && outcome.errors.contains(answer), "\(words): \(outcome.errors)")

@@ -89,5 +89,25 @@ extension Integration {
         #expect(seen.rlimits["Max core file size"].texts == ["0", "0"])
       }
     }
+
+    @Test func `a file of the control group, where groups are of version 2`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let line = ["run", "--rm", "--network", "none", "--cgroup-conf", "memory.high=104857600", Store.image]
+
+        let outcome = try store.attempt(line + ["cat", "/sys/fs/cgroup/memory.high"])
+
+        if FileManager.default.fileExists(atPath: "/sys/fs/cgroup/cgroup.controllers") {
+          #expect(try outcome.expecting(0).output == "104857600\n")
+        } else {
+          #expect(outcome.code == 125 && outcome.errors.contains("memory is controlled by cgroup v1 here"))
+        }
+        for text in ["memory.high", "memory=1", "cgroup.procs=1", "../x.y=1"] {
+          let wrong = try store.attempt("run", "--rm", "--cgroup-conf", text, Store.image, "true")
+          #expect(wrong.code == 125 && wrong.errors.contains("invalid value \"\(text)\" for --cgroup-conf"))
+        }
+        #expect(try store.content().filter { $0.hasPrefix("containers/") }.isEmpty)
+      }
+    }
   }
 }

@@ -54,6 +54,32 @@ extension Integration {
       }
     }
 
+    @Test func `a container is killed when its time is over`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let begin = ContinuousClock.now
+
+        let outcome = try store.attempt(
+          "run", "--name", "one", "--network", "none", "--timeout", "1", Store.image, "sh", "-c",
+          "trap '' TERM; sleep 500 & sleep 600")
+
+        #expect(outcome.code == 137)
+        #expect((.seconds(1)...(.seconds(20))).contains(ContinuousClock.now - begin))
+        #expect(try store.inspect("one").Config.Timeout.number == 1)
+        #expect(try store.inspect("one").State.ExitCode.number == 137)
+        #expect(try store.skiff("generate", "run", "one").output.contains("--timeout 1 "))
+        // Each start has all of it.
+        #expect(try store.attempt("start", "--attach", "one").code == 137)
+        try store.skiff("rm", "one")
+        // Who ends earlier is let alone.
+        let early = try store.skiff("run", "--rm", "--network", "none", "--timeout", "30", Store.image, "echo", "aye")
+        #expect(early.output == "aye\n")
+        for bad in ["-1", "x", "4294967296", "1.5"] {
+          #expect(try store.attempt("run", "--rm", "--timeout", bad, Store.image, "true").code == 125, "\(bad)")
+        }
+      }
+    }
+
     @Test func `the caller's limits`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

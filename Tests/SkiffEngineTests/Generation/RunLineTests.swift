@@ -23,6 +23,7 @@ import Testing
     request.usesInit = true
     request.stopSignal = "USR1"
     request.stopTimeoutSeconds = 3
+    request.timeLimitSeconds = 60
     request.oomScoreAdjustment = 50
     request.resourceLimits = [try ResourceLimitRequest(parsing: "nofile=100:200")]
     request.usesCallersLimits = true
@@ -53,6 +54,14 @@ import Testing
     request.health.startInterval = 4_000_000_000
     request.health.retries = 5
     request.health.action = .kill
+    request.health.startupTest = ["CMD", "look", "around"]
+    request.health.startupInterval = 6_000_000_000
+    request.health.startupTimeout = 7_000_000_000
+    request.health.startupRetries = 8
+    request.health.startupSuccesses = 9
+    request.health.logDirectory = "/var/log/health"
+    request.health.logCount = 10
+    request.health.logBytes = 0
     request.sysctls = ["net.ipv4.ip_forward": "1"]
     request.landlockRules = ["ro=/usr"]
     request.pidNamespace = .host
@@ -61,6 +70,8 @@ import Testing
     request.cgroupNamespace = .host
     request.userNamespace = .automatic
     request.network = .none
+    request.address = "10.87.0.9"
+    request.macAddress = "02:42:0a:57:00:09"
     request.publishedPorts = [try PortRequest(parsing: "8080:80")]
     request.publishesAllPorts = true
     request.exposedPorts = try ExposedPort.parse("90/udp")
@@ -99,6 +110,7 @@ import Testing
     limits.cpusetMemoryNodes = "0"
     limits.pidsLimit = -1
     limits.blockIOWeight = 100
+    limits.cgroupSettings = ["memory.high": "1048576"]
     let amount = [DeviceAmount(path: "/dev/sda", amount: 1000)]
     limits.blockIOWeightDevices = amount
     limits.readBytesPerSecond = amount
@@ -153,7 +165,7 @@ import Testing
   private static func mounts() throws -> [MountRequest] {
     let volumes = [
       "/own", "./here:/there", "/a:/b:ro,rshared,bind,U,noexec,z", "/a:/b:O", "/a,b:/c,d:\(idMap)",
-      "chest:/chest", "chest:/chest:ro,nocopy,bind,U,nodev,idmap",
+      "chest:/chest", "chest:/chest:ro,nocopy,bind,U,nodev,idmap", "chest:/over:O",
     ]
     let long = [
       "type=bind,source=/a,target=/b", "type=bind,source=/a:b,target=/c:d,readonly,bind-propagation=slave",
@@ -162,9 +174,11 @@ import Testing
       "source=chest,target=/chest,volume-nocopy,ro,U,idmap,volume-opt=type=tmpfs,volume-opt=o=size=1m,volume-opt=bare",
       "source=chest,target=/a:b", "type=tmpfs,target=/a,tmpfs-size=1m,tmpfs-mode=1777,ro",
       "type=tmpfs,target=/a:b,tmpfs-size=1m,tmpfs-mode=700", "type=image,source=busybox,target=/image",
-      "type=image,source=busybox,target=/image,rw",
+      "type=image,source=busybox,target=/image,rw", "type=ramfs,target=/ram,mode=750,ro",
+      "type=devpts,target=/terminals,uid=1,gid=5,mode=620,max=9", "type=tmpfs,target=/a:b,tmpcopyup",
+      "type=volume,source=chest,target=/part,volume-subpath=a/b",
     ]
-    let memory = ["/scratch", "/scratch:ro,size=1m,noexec,rprivate"]
+    let memory = ["/scratch", "/scratch:tmpcopyup", "/scratch:ro,size=1m,noexec,rprivate"]
     return try volumes.map { try MountRequest(parsingVolume: $0, workingDirectory: "/home") }
       + long.map { try MountRequest(parsingMount: $0, workingDirectory: "/home") }
       + memory.map { try MountRequest(parsingTmpfs: $0) }

@@ -113,6 +113,31 @@ import Testing
     #expect(UserNamespaceRequest(parsing: "map:0:4294967295:1") == nil)
     #expect(UserNamespaceRequest(parsing: "map:0:1:0") == nil)
     #expect(UserNamespaceRequest(parsing: "map:") == nil)
+    #expect(UserNamespaceRequest(parsing: "keep-id") == .keepID(user: nil, group: nil))
+    #expect(UserNamespaceRequest(parsing: "keep-id:gid=5,uid=4") == .keepID(user: 4, group: 5))
+    for text in ["keep-id:", "keep-id:uid", "keep-id:uid=", "keep-id:uid=-1", "keep-id:uid=4294967295", "keep-id:x=1"] {
+      #expect(UserNamespaceRequest(parsing: text) == nil, "\(text)")
+    }
+  }
+
+  @Test func `a network with addresses in it`() throws {
+    for text in ["bridge:ip=10.1.2.3,mac=02-42-00-00-00-01", "name=bridge,ip=10.1.2.3,mac-address=02:42:00:00:00:01"] {
+      let option = try NetworkOption(parsing: text)
+      #expect(option.network == .bridge && option.address == "10.1.2.3" && option.macAddress == "02:42:00:00:00:01")
+    }
+    #expect(try NetworkOption(parsing: "container:web").network == .container("web"))
+    for text in ["", ":ip=1.2.3.4", "host:ip=1.2.3.4", "bridge:ip", "bridge:ip=", "bridge:mac=1", "name="] {
+      #expect(throws: EngineError.self, "\(text)") { try NetworkOption(parsing: text) }
+    }
+  }
+
+  @Test func `a file of a control group`() throws {
+    var limits = ResourceRequest()
+    for text in ["memory.high=1048576", "io.max=8:0 rbps=1048576", "memory.high=max"] { try limits.setCgroup(text) }
+    #expect(limits.cgroupSettings == ["memory.high": "max", "io.max": "8:0 rbps=1048576"])
+    for text in ["memory.high", "memory.high=", "=1", "memory=1", "../x.y=1", "memory..high=1", "cgroup.procs=1"] {
+      #expect(throws: EngineError.self, "\(text)") { try limits.setCgroup(text) }
+    }
   }
 
   @Test func `variables come from the option, the caller, or a file`() throws {
