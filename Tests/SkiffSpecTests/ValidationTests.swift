@@ -115,23 +115,34 @@ func `versions of 1 are taken`(version: String) {
       $0.nice = 19
       $0.priority = 1
     } == [])
-  #expect(
-    scheduled {
-      $0.policy = "SCHED_DEADLINE"
-      $0.runtime = 2
-      $0.deadline = 1
-    } == ["process.scheduler: SCHED_DEADLINE needs 0 < runtime <= deadline <= period"])
-  #expect(
-    scheduled {
-      $0.policy = "SCHED_DEADLINE"
-      $0.runtime = 1
-      $0.deadline = 2
-      $0.period = 3
-    } == [])
   var priority = RuntimeSpec.IOPriority()
   priority.class = "IOPRIO_CLASS_ANY"
   priority.priority = 8
   #expect(problems { $0.process?.ioPriority = priority }.count == 2)
+}
+
+private let deadlines: [(runtime: UInt64?, deadline: UInt64?, period: UInt64?, refusal: String?)] = [
+  (nil, 2000, 3000, "runtime: sched_setattr: `SCHED_DEADLINE` requires `runtime`"),
+  (1024, nil, 3000, "deadline: sched_setattr: `SCHED_DEADLINE` requires `deadline`"),
+  (0, 2000, 3000, "runtime: sched_setattr: `SCHED_DEADLINE` runtime must be greater than 0"),
+  (2001, 2000, 3000, "runtime: sched_setattr: `SCHED_DEADLINE` runtime (2001) must be <= deadline (2000)"),
+  (1024, 3001, 3000, "deadline: sched_setattr: `SCHED_DEADLINE` deadline (3001) must be <= period (3000)"),
+  (
+    1023, 2000, nil,
+    "runtime: sched_setattr: `SCHED_DEADLINE` runtime (1023) must be between 1024 and 9223372036854775808"
+  ),
+  (1024, 2000, 3000, nil), (1024, 2000, nil, nil), (1024, 2000, 0, nil),
+]
+
+@Test(arguments: deadlines)
+func `times of the deadline scheduler are in order`(
+  runtime: UInt64?, deadline: UInt64?, period: UInt64?, refusal: String?
+) {
+  var scheduler = RuntimeSpec.Scheduler()
+  scheduler.policy = "SCHED_DEADLINE"
+  (scheduler.runtime, scheduler.deadline, scheduler.period) = (runtime, deadline, period)
+
+  #expect(problems { $0.process?.scheduler = scheduler } == (refusal.map { ["process.scheduler." + $0] } ?? []))
 }
 
 @Test func `what a namespace makes possible needs the namespace`() {

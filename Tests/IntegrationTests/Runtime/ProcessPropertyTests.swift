@@ -41,10 +41,10 @@ extension Integration {
     @Test func `a scheduler that the kernel refuses is named`() throws {
       guard Programs.isOurRuntime else { return }
       try inHarbour { harbour in
-        // More time than there is.
+        // A longer time than the kernel plans for (sched_deadline_period_max_us).
         let outcome = try Bundle(
           harbour,
-          #"{"process":{"scheduler":{"policy":"SCHED_DEADLINE","runtime":1,"deadline":2,"period":3}}}"#
+          #"{"process":{"scheduler":{"policy":"SCHED_DEADLINE","runtime":9000000,"deadline":90000000000,"period":90000000000}}}"#
         ).run(["/bin/probe", "see"])
 
         #expect(outcome.code == 1)

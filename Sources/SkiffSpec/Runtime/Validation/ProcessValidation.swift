@@ -86,17 +86,36 @@ extension SpecValidator {
         policy == "SCHED_FIFO" || policy == "SCHED_RR", "\(keyPath()).priority",
         "scheduler.priority can only be specified for SCHED_FIFO or SCHED_RR policy")
     }
-    let times = [scheduler.runtime, scheduler.deadline, scheduler.period].map { $0 ?? 0 }
     if policy == "SCHED_DEADLINE" {
-      // sched_setattr(2): runtime <= deadline <= period, where no period means the deadline.
-      let period = times[2] == 0 ? times[1] : times[2]
-      require(
-        times[0] > 0 && times[0] <= times[1] && times[1] <= period, keyPath(),
-        "SCHED_DEADLINE needs 0 < runtime <= deadline <= period")
+      checkDeadline(scheduler, keyPath())
     } else {
       require(
-        times.allSatisfy { $0 == 0 }, keyPath(),
+        [scheduler.runtime, scheduler.deadline, scheduler.period].allSatisfy { $0 ?? 0 == 0 }, keyPath(),
         "scheduler runtime/deadline/period can only be specified for SCHED_DEADLINE policy")
+    }
+  }
+
+  /// sched_setattr(2) says no more than "invalid argument"; the first rule that is broken is told, in crun's words.
+  private mutating func checkDeadline(_ scheduler: RuntimeSpec.Scheduler, _ keyPath: String) {
+    func tell(_ words: String) -> String { "sched_setattr: `SCHED_DEADLINE` \(words)" }
+    for (name, time) in [("runtime", scheduler.runtime), ("deadline", scheduler.deadline)] {
+      guard let time else { return refuse("\(keyPath).\(name)", tell("requires `\(name)`")) }
+      if time == 0 { return refuse("\(keyPath).\(name)", tell("\(name) must be greater than 0")) }
+    }
+    let (runtime, deadline) = (scheduler.runtime ?? 0, scheduler.deadline ?? 0)
+    // No period means the deadline.
+    let period = scheduler.period.flatMap { $0 == 0 ? nil : $0 } ?? deadline
+    if runtime > deadline {
+      return refuse("\(keyPath).runtime", tell("runtime (\(runtime)) must be <= deadline (\(deadline))"))
+    }
+    if deadline > period {
+      return refuse("\(keyPath).deadline", tell("deadline (\(deadline)) must be <= period (\(period))"))
+    }
+    // sched(7): "all of the parameter values must be at least 1024 … and less than 2^63".
+    let (lowest, highest): (UInt64, UInt64) = (1024, 1 << 63)
+    for (name, time) in [("runtime", runtime), ("deadline", deadline), ("period", period)]
+    where time < lowest || time >= highest {
+      return refuse("\(keyPath).\(name)", tell("\(name) (\(time)) must be between \(lowest) and \(highest)"))
     }
   }
 
