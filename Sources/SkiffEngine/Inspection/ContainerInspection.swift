@@ -139,14 +139,7 @@ extension Engine {
   private func networkSettings(
     _ directory: borrowing ContainerDirectory, _ record: ContainerRecord, isRunning: Bool
   ) throws(EngineError) -> JSONValue {
-    var endpoint = JSONObject()
-    if isRunning, let bytes = try directory.content(ContainerDirectory.File.network) {
-      do throws(JSONError) {
-        endpoint = try JSONValue.parse(bytes).object ?? JSONObject()
-      } catch {
-        throw .damaged(thing: "\(directory.path)/network.json", reason: "\(error)")
-      }
-    }
+    var endpoint = isRunning ? try Self.endpoint(directory) : JSONObject()
     var document = JSONObject()
     let names = ["IPAddress", "IPPrefixLen", "Gateway", "MacAddress"]
     for name in names { document[name] = endpoint[name] ?? (name == "IPPrefixLen" ? 0 : "") }
@@ -167,6 +160,21 @@ extension Engine {
 }
 
 extension Engine {
+  /// How a container is connected. In the moment in which it is started again that is being written.
+  fileprivate static func endpoint(_ directory: borrowing ContainerDirectory) throws(EngineError) -> JSONObject {
+    var looksLeft = 20
+    while true {
+      guard let bytes = try directory.content(ContainerDirectory.File.network) else { return JSONObject() }
+      do throws(JSONError) {
+        return try JSONValue.parse(bytes).object ?? JSONObject()
+      } catch {
+        looksLeft -= 1
+        if looksLeft == 0 { throw .damaged(thing: "\(directory.path)/network.json", reason: "\(error)") }
+      }
+      ClockTime.sleep(milliseconds: 5)
+    }
+  }
+
   /// The ports that a container's last start published.
   fileprivate static func published(_ endpoint: JSONObject) -> [PublishedPort] {
     (endpoint["PublishedPorts"]?.array ?? []).compactMap { $0.string.flatMap { PublishedPort(text: $0[...]) } }

@@ -10,7 +10,12 @@ extension Engine {
     if try runningProcess(id) != nil {
       let name = recordIfReadable(directory)?.name ?? ContainerIdentity.short(id)
       guard force else { throw .containerRunning(name: name, act: "remove") }
-      try kill(id, signal: "KILL")
+      do throws(EngineError) {
+        try kill(id, signal: "KILL")
+      } catch {
+        // It ended by itself between the two looks. Whatever its policy did in the same moment is seen below.
+        guard case .containerNotRunning = error else { throw error }
+      }
     } else if try directory.restartRecord()?.isDue == true {
       let record = recordIfReadable(directory)
       guard force else {

@@ -19,9 +19,14 @@ extension ContainerDirectory {
     var record = RestartRecord()
     let bytes: [UInt8]
     do throws(Errno) {
-      let file = try descriptor.open(PendingRestart.fileName, [.readOnly, .noFollow, .nonBlocking])
+      var file = try descriptor.open(PendingRestart.fileName, [.readOnly, .noFollow, .nonBlocking])
+      var isLocked = try Self.isLocked(file.descriptor)
+      // A short run may have been and gone since the file was opened: then there is another, with a lock of its own.
+      while !isLocked, !PendingRestart.isCurrent(file.descriptor, in: descriptor) {
+        file = try descriptor.open(PendingRestart.fileName, [.readOnly, .noFollow, .nonBlocking])
+        isLocked = try Self.isLocked(file.descriptor)
+      }
       bytes = try file.descriptor.readToEnd(limitBytes: PendingRestart.limitBytes)
-      let isLocked = try Self.isLocked(file.descriptor)
       let isCalledOff = try has(PendingRestart.stopMark)
       record.isDue = isLocked && !isCalledOff
     } catch {
@@ -96,8 +101,9 @@ extension Engine {
   func isUp(_ directory: borrowing ContainerDirectory) throws(EngineError) -> Bool {
     if try runningProcess(directory.id) != nil { return true }
     if try directory.restartRecord()?.isDue == true { return true }
-    // It may have been started between the two looks.
-    return try runningProcess(directory.id) != nil
+    // It may have been started between the two looks, and may have ended since.
+    if try runningProcess(directory.id) != nil { return true }
+    return try directory.restartRecord()?.isDue == true
   }
 
   /// Remembers that a person wants a container to end, and sees to it that nobody is about to start it. Whoever was at it already has

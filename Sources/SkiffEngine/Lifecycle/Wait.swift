@@ -8,22 +8,23 @@ extension Engine {
     let directory = try containers.open(id: id)
     let record = try directory.record()
     while true {
-      guard try runningProcess(id) != nil else {
-        if try isUp(directory) {
-          try waitForNews(directory)
+      if try runningProcess(id) != nil {
+        if let (code, isRestarting) = try lastWord(id, record) {
+          if !isRestarting { return code }
           continue
         }
-        // Between its end and the record of it there is a moment.
-        if let exit = try directory.exitRecord() { return exit.exitCode }
+        try waitForRecord(directory)
+      } else if try isUp(directory) {
+        try waitForNews(directory)
+        continue
+      } else if try directory.exitRecord() == nil {
         guard try directory.wasStarted() else { return 0 }
+        // Between its end and the record of it there is a moment.
         try waitForRecord(directory)
-        return try directory.exitRecord()?.exitCode ?? 255
       }
-      guard let (code, isRestarting) = try lastWord(id, record) else {
-        try waitForRecord(directory)
-        return try directory.exitRecord()?.exitCode ?? 255
-      }
-      if !isRestarting { return code }
+      // That it will be started again stood there before the record.
+      if try directory.restartRecord()?.isDue == true { continue }
+      return try directory.exitRecord()?.exitCode ?? 255
     }
   }
 
