@@ -30,7 +30,8 @@ extension RuntimeCommand {
     request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
     request.extraCapabilities = arguments.values("cap")
     if arguments.has("tty") { request.wantsTerminal = true }
-    if arguments.has("no-new-privs") { request.noNewPrivileges = true }
+    // Also `=false`, for a container that has it.
+    if arguments.value("no-new-privs") != nil { request.noNewPrivileges = arguments.has("no-new-privs") }
     if let text = arguments.value("user") { request.user = try Self.user(text) }
     for text in arguments.values("additional-gids") {
       guard let id = UInt32(text), id < .max else { throw UsageError(words: "invalid group id \"\(text)\"") }
