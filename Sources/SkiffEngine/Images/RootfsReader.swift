@@ -50,10 +50,8 @@ struct RootfsReader {
     case .overlay(let lower, _, _):
       return try naming("put together", "the image's layers") { () throws(Errno) in
         if lower.count == 1 { return try Root(opening: try KernelPath(lower[0])) }
-        let context = try FileSystemContext(type: "overlay")
-        try context.distrustLayers()
-        for layer in lower { try context.set("lowerdir+", to: try KernelPath(layer)) }
-        return Root(adopting: try context.mount([.readOnly, .noDevices, .noSetUserID]))
+        return Root(
+          adopting: try OverlayMount.make(layers: lower, [.readOnly, .noDevices, .noSetUserID]) { _ throws(Errno) in })
       }
     case .image(let file, let type):
       do throws(LaunchError) {

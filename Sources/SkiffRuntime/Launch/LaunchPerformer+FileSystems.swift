@@ -53,22 +53,20 @@ extension LaunchPerformer {
       else { throw error }
       return try host.attach(onto: target.descriptor)
     }
-    if let source = mount.source, !source.isEmpty { try context.set("source", to: try KernelPath(source)) }
-    for parameter in mount.parameters {
-      let key = try KernelPath(parameter.key)
-      if let value = parameter.value {
-        try context.set(key, to: try KernelPath(value))
-      } else {
-        try context.set(flag: key)
-      }
-    }
     if takesMode {
       let mode = try target.descriptor.status().permissions
       try context.set("mode", to: try KernelPath(String(mode, radix: 8)))
     }
     // What is copied in must be written first.
     let isClosedLater = (mount.copiesUp || !mount.files.isEmpty) && mount.attributes.contains(.readOnly)
-    let tree = try context.mount(isClosedLater ? mount.attributes.subtracting(.readOnly) : mount.attributes)
+    let attributes = isClosedLater ? mount.attributes.subtracting(.readOnly) : mount.attributes
+    let tree: FileDescriptor
+    do throws(Errno) {
+      tree = try Self.make(mount, context, attributes)
+    } catch {
+      guard error == .invalidArgument, mount.parameters.contains(where: \.isLayer) else { throw error }
+      tree = try Self.makeOfNumberedLayers(mount, attributes)
+    }
     if mount.copiesUp { try copyUp(target.descriptor, into: tree.descriptor, mount) }
     if !mount.files.isEmpty { try place(mount.files, in: tree.descriptor) }
     if let label = mount.rootLabel {
@@ -78,6 +76,34 @@ extension LaunchPerformer {
     try tree.descriptor.attach(onto: target.descriptor)
     if let propagation = mount.propagation { try tree.descriptor.changeMount(propagation: propagation) }
     if mount.type == "proc", processes == nil { processes = keep(tree) }
+  }
+
+  private static func make(
+    _ mount: FileSystemMount, _ context: consuming FileSystemContext, _ attributes: MountAttributes
+  ) throws(Errno) -> FileDescriptor {
+    if let source = mount.source, !source.isEmpty { try context.set("source", to: try KernelPath(source)) }
+    for parameter in mount.parameters {
+      let key = try KernelPath(parameter.key)
+      if let value = parameter.value {
+        try context.set(key, to: try KernelPath(value))
+      } else {
+        try context.set(flag: key)
+      }
+    }
+    return try context.mount(attributes)
+  }
+
+  /// As `make`, for a kernel that has no word for a single layer.
+  private static func makeOfNumberedLayers(
+    _ mount: FileSystemMount, _ attributes: MountAttributes
+  ) throws(Errno) -> FileDescriptor {
+    let layers = mount.parameters.filter(\.isLayer).compactMap(\.value)
+    return try OverlayMount.numbered(layers) { (names) throws(Errno) in
+      var named = mount
+      named.parameters.removeAll(where: \.isLayer)
+      named.parameters.append(MountParameter(key: "lowerdir", value: names.text))
+      return try make(named, try FileSystemContext(type: try KernelPath(mount.type)), attributes)
+    }
   }
 
   /// Writes files into a file system that is attached nowhere yet.
@@ -462,4 +488,9 @@ extension FileSystemMount {
     guard let root, let path = try? KernelPath(target) else { return false }
     return (try? root.open(path, [.directory, .pathOnly], resolve: [.inRoot, .noMagicLinks])) != nil
   }
+}
+
+extension MountParameter {
+  /// Names one layer of an overlay.
+  fileprivate var isLayer: Bool { key == OverlayMount.word.text }
 }

@@ -49,28 +49,32 @@ extension RootfsSource {
     // Trees that stand for the layers while the file system is made; it holds them itself afterwards.
     var mapped = DescriptorTable()
     do throws(Errno) {
-      let context = try FileSystemContext(type: "overlay")
-      try context.distrustLayers()
       let namespace =
         uids.isEmpty ? nil : DescriptorHolder(try IDMappedMounts.makeUserNamespace(uids: uids, gids: gids))
-      for path in lower {
-        // One word a layer: no limit on the length of them together, no colon to escape (Linux 6.7).
-        try context.set(
-          "lowerdir+", to: try KernelPath(try Self.show(path, in: namespace, keeping: &mapped)))
-      }
+      var paths: [String] = []
+      for path in lower { paths.append(try Self.show(path, in: namespace, keeping: &mapped)) }
       // The writable side is not mapped: the kernel makes files there with the ids of the container as the host knows them. So
       // its root must belong to the container's root.
       if let user = uids.first(where: { $0.containerID == 0 }), let group = gids.first(where: { $0.containerID == 0 }) {
         let top = try Descriptor.workingDirectory.open(try KernelPath(upper), [.directory, .noFollow])
         try top.descriptor.changeOwner(userID: user.hostID, groupID: group.hostID)
       }
-      try context.set("upperdir", to: try KernelPath(upper))
-      try context.set("workdir", to: try KernelPath(work))
-      if isVolatile {
-        try forgetVolatileMount(work)
-        try context.set(flag: "volatile")
+      func make() throws(Errno) -> FileDescriptor {
+        try OverlayMount.make(layers: paths) { (context) throws(Errno) in
+          try context.set("upperdir", to: try KernelPath(upper))
+          try context.set("workdir", to: try KernelPath(work))
+          if isVolatile {
+            try forgetVolatileMount(work)
+            try context.set(flag: "volatile")
+          }
+        }
       }
-      return try context.mount([])
+      do throws(Errno) {
+        return try make()
+      } catch {
+        guard error == .invalidArgument, mapped.count > 0 else { throw error }
+      }
+      return try OverlayMount.whileAttached(mapped, make)
     } catch {
       throw LaunchError("cannot make an overlay of \(lower.count) layers beneath \(upper): \(error)")
     }
