@@ -75,7 +75,11 @@ extension LaunchPerformer {
     if isClosedLater { try tree.descriptor.changeMount(set: .readOnly) }
     try tree.descriptor.attach(onto: target.descriptor)
     if let propagation = mount.propagation { try tree.descriptor.changeMount(propagation: propagation) }
-    if mount.type == "proc", processes == nil { processes = keep(tree) }
+    if mount.target == "/" {
+      root = keep(tree)
+    } else if mount.type == "proc", processes == nil {
+      processes = keep(tree)
+    }
   }
 
   private static func make(
@@ -175,7 +179,7 @@ extension LaunchPerformer {
     }
   }
 
-  func bind(_ mount: BindMount) throws(Errno) {
+  mutating func bind(_ mount: BindMount) throws(Errno) {
     switch resources.sources[mount.source] {
     case .link(let held): try makeLink(holding: held, at: mount.target)
     case .tree(let tree, let isDirectory): try attach(tree, isDirectory: isDirectory, as: mount)
@@ -193,7 +197,7 @@ extension LaunchPerformer {
     }
   }
 
-  private func attach(_ tree: Descriptor, isDirectory: Bool, as mount: BindMount) throws(Errno) {
+  private mutating func attach(_ tree: Descriptor, isDirectory: Bool, as mount: BindMount) throws(Errno) {
     let target: FileDescriptor
     if mount.options.keepsTargetLink {
       target = try unfollowed(mount.target)
@@ -201,6 +205,8 @@ extension LaunchPerformer {
       target = isDirectory ? try directory(mount.target) : try file(mount.target)
     }
     try tree.attach(onto: target.descriptor)
+    // It lies over the root, in whose place it is from here on.
+    if mount.target == "/" { root = keep(try tree.open(".", [.directory, .pathOnly])) }
   }
 
   /// Makes a link as the source is one; the same one may be there already.

@@ -27,14 +27,16 @@ extension LaunchPlanner {
     let options = MountOptions(mount.options)
     let written = mount.destination.hasPrefix("/") ? mount.destination : "/" + mount.destination
     // Some write the place as the host has it.
-    let target = pathInContainer(written) ?? written
+    var target = pathInContainer(written) ?? written
+    let place = Self.normalized(target)
+    if place == "/" { target = place }
     let isBind = options.isBind || mount.type == "bind"
     func refuse(_ words: String) -> LaunchError { LaunchError("\(keyPath) (\(target)): \(words)") }
     if options.isRemount {
       plan.steps.append(.changeMount(target, options))
       return
     }
-    if let refusal = placeRefusal(Self.normalized(target), mount, isBind: isBind) { throw refuse(refusal) }
+    if let refusal = placeRefusal(place, mount, isBind: isBind) { throw refuse(refusal) }
     if isBind {
       try planBind(mount, options, target: target, keyPath: keyPath)
       return
@@ -93,7 +95,12 @@ extension LaunchPlanner {
 
   /// Why nothing may be mounted on a place; nil where it may.
   private func placeRefusal(_ place: String, _ mount: RuntimeSpec.Mount, isBind: Bool) -> String? {
-    if place == "/" { return "the place is the top of the root file system" }
+    if place == "/" {
+      // What is mounted there is the root from then on. The places to mask and to close are those of a root directory: one of procfs
+      // has others. Nothing is there to copy that would be seen again.
+      return isBind || (mount.type == "tmpfs" && !MountOptions(mount.options).copiesUp)
+        ? nil : "on the top of the root file system there can be only a bind, or a tmpfs without tmpcopyup"
+    }
     if place == "/proc" {
       // Whether the source of a bind is procfs is seen when it is opened.
       return isBind || mount.type == "proc" ? nil : "only procfs can be mounted on /proc"

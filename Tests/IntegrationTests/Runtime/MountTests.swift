@@ -53,6 +53,51 @@ extension Integration {
       }
     }
 
+    @Test func `a mount on the top of the root takes its place`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try shell("cp -a \(bundle.rootfs) \(harbour.path("other")) && echo other > \(harbour.path("other"))/which")
+        try shell("mkdir \(harbour.path("part")) && echo part > \(harbour.path("part"))/which")
+        try bundle.configuration.append(
+          #"{"destination":"/part","type":"bind","source":"\#(harbour.path("part"))","options":["bind","ro"]}"#,
+          to: "mounts")
+        let list = try #require(bundle.configuration.members["mounts"] as? [[String: Any]])
+        let cover: [String: Any] = [
+          "destination": "//.", "type": "bind", "source": harbour.path("other"), "options": ["rbind", "nosuid"],
+        ]
+        let data = try JSONSerialization.data(withJSONObject: ["mounts": [cover] + list])
+        try bundle.configuration.merge(String(decoding: data, as: UTF8.self))
+        try bundle.configuration.merge(#"{"root":{"readonly":true}}"#)
+
+        let told = try bundle.perform("read /which", "read /part/which", "write /which")
+        let seen = try bundle.see()
+
+        #expect(told[0].text.contains("other") && told[1].text.contains("part"), "\(told)")
+        #expect(told[2].errno.number == 30, "\(told)")
+        let root = try #require(seen.mounts.list.first { $0.target.text == "/" })
+        #expect(Set(["ro", "nosuid"]).isSubset(of: root.options.texts), "\(root)")
+        #expect(seen.mounts.list.filter { $0.target.text == "/" }.count == 1)
+        #expect(!FileManager.default.fileExists(atPath: bundle.rootfs + "/part"))
+      }
+    }
+
+    @Test(arguments: [
+      #"{"destination":"/","type":"tmpfs","source":"tmpfs","options":["tmpcopyup"]}"#,
+      #"{"destination":"/.","type":"proc","source":"proc"}"#, #"{"destination":"/..","type":"sysfs","source":"sysfs"}"#,
+    ])
+    func `only a bind or an empty tmpfs comes on the top of the root`(mount: String) throws {
+      guard Programs.isOurRuntime else { return }
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.configuration.append(mount, to: "mounts")
+
+        let outcome = try bundle.run(["/bin/probe", "see"])
+
+        #expect(outcome.code == 1)
+        #expect(outcome.errors.contains("on the top of the root file system"), "\(outcome)")
+      }
+    }
+
     @Test func `mounts have the type and options that were asked for`() throws {
       try inHarbour { harbour in
         let bundle = try Bundle(harbour)
