@@ -213,6 +213,15 @@ extension Descriptor {
       })
   }
 
+  /// Gives two things of this directory each other's name, at one stroke (renameat2(2), RENAME_EXCHANGE).
+  package func exchange(_ path: KernelPath, with other: KernelPath) throws(Errno) {
+    let number = number
+    try checked(
+      path.withAddress { path in
+        other.withAddress { rawSystemCall(__NR_renameat2, number.register, path, number.register, $0, 2) }
+      })
+  }
+
   /// What the symbolic link `path` holds, at most 4,095 bytes (readlinkat(2)). An empty path reads this open link.
   package func readLink(_ path: KernelPath) throws(Errno) -> KernelPath {
     let number = number

@@ -34,6 +34,8 @@ package struct SecretStore: ~Copyable {
 
   private static let dataName: KernelPath = "data"
   private static let recordName: KernelPath = "secret.json"
+  /// Of what is no secret yet, or no more; whoever is making or removing it holds a lock on it.
+  private static let hiddenPrefix = ".new-"
   private static let limit = 1 << 16
 
   package init(root: String) throws(EngineError) {
@@ -77,13 +79,44 @@ package struct SecretStore: ~Copyable {
     }
   }
 
-  /// All secrets, by name.
-  package func all() throws(EngineError) -> [Secret] {
-    let own = directory.descriptor
-    let entries = try naming("list", "the secrets") { () throws(Errno) in try own.sortedEntries(limit: Self.limit) }
+  /// All secrets, by name. One whose record cannot be read is told to `warn` and left out.
+  package func all(warn: (String) -> Void = { _ in }) throws(EngineError) -> [Secret] {
     var secrets: [Secret] = []
-    for entry in entries { if let secret = try secret(entry.name.text) { secrets.append(secret) } }
+    for name in try entries() {
+      do throws(EngineError) {
+        if let secret = try secret(name) { secrets.append(secret) }
+      } catch {
+        guard case .damaged = error else { throw error }
+        warn("\(error)")
+      }
+    }
     return secrets
+  }
+
+  private func entries() throws(EngineError) -> [String] {
+    let own = directory.descriptor
+    return try naming("list", "the secrets") { () throws(Errno) in
+      // A description of its own, so that two listings do not share one offset.
+      let listed = try own.open(".", [.readOnly, .directory])
+      return try listed.descriptor.sortedEntries(limit: Self.limit).map(\.name.text)
+    }
+  }
+
+  /// Removes what commands that were killed left: secrets that were half made, and those that were half forgotten.
+  package func sweep() throws(EngineError) {
+    let own = directory.descriptor
+    for name in try entries() where name.hasPrefix(Self.hiddenPrefix) {
+      try naming("clean up", path) { () throws(Errno) in
+        do throws(Errno) {
+          let place = try own.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+          try place.descriptor.lock(exclusive: true, wait: false)
+          try own.removeTree(try KernelPath(name))
+        } catch {
+          // Whoever is at it holds it.
+          guard error == .wouldBlock || error == .notFound else { throw error }
+        }
+      }
+    }
   }
 
   /// The secret of a name, or of an id or the beginning of one.
@@ -107,8 +140,8 @@ package struct SecretStore: ~Copyable {
     guard !data.isEmpty, data.count < ContainerSecrets.limitBytes else {
       throw .refused("secret data must be larger than 0 and less than \(ContainerSecrets.limitBytes) bytes")
     }
-    let old = try secret(name)
-    guard old == nil || replaces else { throw .refused("\(name): secret name in use") }
+    let isThere = try has(name)
+    guard !isThere || replaces else { throw .refused("\(name): secret name in use") }
     let id = String(try ContainerIdentity.makeID().prefix(25))
     let now = "\(Timestamp.now())"
     let record: JSONValue = [
@@ -116,16 +149,20 @@ package struct SecretStore: ~Copyable {
     ]
     let own = directory.descriptor
     try naming("make", "secret \(name)") { () throws(Errno) in
-      let draft = try TemporaryName.make(prefix: ".new-")
+      let draft = try TemporaryName.make(prefix: Self.hiddenPrefix)
       try own.makeDirectory(draft, mode: 0o700)
       do throws(Errno) {
         let place = try own.open(draft, [.readOnly, .directory, .noFollow])
+        try place.descriptor.lock(exclusive: true, wait: true)
         try place.descriptor.replaceFile(Self.dataName, with: data, mode: 0o600)
         try place.descriptor.replaceFile(Self.recordName, with: record.serialized(), mode: 0o600)
-        let replaced = try TemporaryName.make(prefix: ".old-")
-        if old != nil { try own.rename(try KernelPath(name), to: replaced, in: own) }
-        try own.rename(draft, to: try KernelPath(name), in: own, noReplace: true)
-        try own.removeTree(replaced)
+        guard isThere else {
+          try own.rename(draft, to: try KernelPath(name), in: own, noReplace: true)
+          return
+        }
+        // At every moment there is the old one or the new one.
+        try own.exchange(draft, with: try KernelPath(name))
+        try own.removeTree(draft)
       } catch {
         do throws(Errno) { try own.removeTree(draft) } catch {}
         throw error
@@ -136,21 +173,54 @@ package struct SecretStore: ~Copyable {
 
   /// Removes a secret; gives its id.
   package func remove(_ text: String) throws(EngineError) -> String {
-    let secret = try find(text)
-    let own = directory.descriptor
-    try naming("remove", "secret \(secret.name)") { () throws(Errno) in
-      // Out of sight first: a secret is there whole, or not at all.
-      let gone = try TemporaryName.make(prefix: ".old-")
-      try own.rename(try KernelPath(secret.name), to: gone, in: own)
-      try own.removeTree(gone)
+    let secret: Secret
+    do throws(EngineError) {
+      secret = try find(text)
+    } catch {
+      // One whose record is damaged has no id any more; it goes by its name.
+      guard case .damaged = error, try has(text) else { throw error }
+      try removeDirectory(text)
+      return text
     }
+    try removeDirectory(secret.name)
     return secret.id
+  }
+
+  /// Whether there is a secret of this name, be its record readable or not.
+  private func has(_ name: String) throws(EngineError) -> Bool {
+    guard Self.isValid(name) else { return false }
+    let own = directory.descriptor
+    return try naming("look at", "secret \(name)") { () throws(Errno) in
+      do throws(Errno) {
+        return try own.status(try KernelPath(name)).type == .directory
+      } catch {
+        guard error == .notFound else { throw error }
+        return false
+      }
+    }
+  }
+
+  private func removeDirectory(_ name: String) throws(EngineError) {
+    let own = directory.descriptor
+    try naming("remove", "secret \(name)") { () throws(Errno) in
+      // Out of sight first: a secret is there whole, or not at all.
+      let place = try own.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+      try place.descriptor.lock(exclusive: true, wait: true)
+      let gone = try TemporaryName.make(prefix: Self.hiddenPrefix)
+      try own.rename(try KernelPath(name), to: gone, in: own)
+      try own.removeTree(gone)
+      _ = consume place
+    }
   }
 }
 
 extension Engine {
-  /// The secrets of the store, by name.
-  public func secrets() throws(EngineError) -> [Secret] { try SecretStore(root: configuration.root).all() }
+  /// The secrets of the store, by name. One whose record cannot be read is told to `warn` and left out.
+  public func secrets(warn: (String) -> Void = { _ in }) throws(EngineError) -> [Secret] {
+    let store = try SecretStore(root: configuration.root)
+    try store.sweep()
+    return try store.all(warn: warn)
+  }
 
   public func secret(_ text: String) throws(EngineError) -> Secret {
     try SecretStore(root: configuration.root).find(text)
@@ -160,7 +230,9 @@ extension Engine {
   public func makeSecret(
     _ name: String, _ data: [UInt8], labels: [String: String] = [:], replaces: Bool = false
   ) throws(EngineError) -> String {
-    try SecretStore(root: configuration.root).make(name, data, labels: labels, replaces: replaces)
+    let store = try SecretStore(root: configuration.root)
+    try store.sweep()
+    return try store.make(name, data, labels: labels, replaces: replaces)
   }
 
   /// Forgets a secret; gives its id.

@@ -92,7 +92,7 @@ struct SecretList: Command {
     let format = try RowFormat.parse(
       format,
       headings: ["ID": "ID", "Name": "NAME", "Driver": "DRIVER", "CreatedAt": "CREATED", "UpdatedAt": "UPDATED"])
-    var secrets = try GlobalOptions.current.engine().secrets()
+    var secrets = try GlobalOptions.current.engine().secrets(warn: Console.warn)
     for text in filter {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       switch (parts[0], parts.count) {
