@@ -264,12 +264,10 @@ private struct StoreCheck {
   // MARK: Volumes
 
   private mutating func checkVolumes() throws(EngineError) {
-    do throws(EngineError) {
-      _ = try engine.volumes()
-    } catch {
-      note(
-        .volume, "volumes", "\(error)",
-        "look at the file, and put it right or remove the volume's directory", nil)
+    var problems: [String] = []
+    _ = try engine.volumes(warn: { problems.append($0) })
+    for problem in problems {
+      note(.volume, "volumes", problem, "look at the file and put it right, or remove the volume with its data", nil)
     }
   }
 }

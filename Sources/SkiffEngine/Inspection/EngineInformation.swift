@@ -116,9 +116,9 @@ extension Engine {
 
 // Volumes.
 extension Engine {
-  /// All volumes, by name.
-  public func volumes() throws(EngineError) -> [Volume] {
-    try VolumeStore(root: configuration.root).all()
+  /// All volumes, by name. One whose record cannot be read is told to `warn` and left out.
+  public func volumes(warn: (String) -> Void = { _ in }) throws(EngineError) -> [Volume] {
+    try VolumeStore(root: configuration.root).all(warn: warn)
   }
 
   /// Makes a volume, with a name of its own where none is given; one that is there already stays as it is.
@@ -140,20 +140,13 @@ extension Engine {
   /// Removes a volume that no container uses.
   public func removeVolume(_ name: String) throws(EngineError) {
     let store = try VolumeStore(root: configuration.root)
-    guard try store.volume(name) != nil else { throw .noSuchVolume(name) }
-    for id in try containers.allIDs() {
-      let directory: ContainerDirectory
-      do throws(EngineError) {
-        directory = try containers.open(id: id)
-      } catch {
-        if case .noSuchContainer = error { continue }
-        throw error
-      }
-      guard let record = recordIfReadable(directory) else { continue }
-      if record.mounts.contains(where: { $0.volume == name }) {
-        throw .volumeInUse(name: name, containerID: id)
-      }
+    do throws(EngineError) {
+      guard try store.volume(name) != nil else { throw .noSuchVolume(name) }
+    } catch {
+      // What is known of it is lost, its name is not: that is how it goes.
+      guard case .damaged = error else { throw error }
     }
+    if let user = try usedVolumes()[name]?.first { throw .volumeInUse(name: name, containerID: user) }
     try store.remove(name)
     announce("volume", "destroy", name, ["driver": "local"])
   }

@@ -150,11 +150,17 @@ extension Engine {
 
   private func volumeUsage() throws(EngineError) -> DiskUsage {
     var usage = DiskUsage(kind: "Local Volumes")
-    let used = try usedVolumes()
+    // Where that cannot be known nothing is said to be free.
+    let used: [String: [String]]?
+    do throws(EngineError) {
+      used = try usedVolumes()
+    } catch {
+      used = nil
+    }
     usage.bytes = try Self.bytes(beneath: configuration.root + "/volumes")
     for volume in try volumes() {
       let bytes = try Self.bytes(beneath: volume.mountpoint)
-      let isActive = used[volume.name] != nil
+      let isActive = used.map { $0[volume.name] != nil } ?? true
       usage.items.append(DiskUsage.Item(id: volume.name, name: volume.name, bytes: bytes, isActive: isActive))
       if !isActive { usage.reclaimableBytes &+= bytes }
     }

@@ -107,8 +107,12 @@ extension Engine {
     try forgetRun(id)
     // Without a readable record it may have been in any network.
     if record == nil || record?.request.network == .bridge { try unplug(id) }
-    if let range = record?.idRange {
-      try IDRangeLeases(root: configuration.root, containers: containers).release(range, of: id)
+    let leases = IDRangeLeases(root: configuration.root, containers: containers)
+    if let range = record?.idRange { try leases.release(range, of: id) }
+    if record == nil {
+      // What it had is found by its id.
+      try leases.releaseAll(of: id)
+      if withVolumes { try removeVolumes(madeFor: id) }
     }
     try removeSocket(id)
     try bury(try containers.sink(directory, withVolumes: withVolumes), record)
@@ -127,7 +131,7 @@ extension Engine {
     try containers.remove(sunk)
   }
 
-  private func removeSocket(_ id: String) throws(EngineError) {
+  func removeSocket(_ id: String) throws(EngineError) {
     let path = "\(configuration.attachDirectory)/\(id)"
     do throws(Errno) {
       try Descriptor.workingDirectory.unlink(try KernelPath(path))
@@ -140,15 +144,33 @@ extension Engine {
   private func removeVolumes(of record: ContainerRecord) throws(EngineError) {
     let names = record.mounts.filter(\.isAnonymous).compactMap(\.volume)
     guard !names.isEmpty else { return }
+    try removeUnshared(names)
+  }
+
+  /// The same by the names that follow from the container's id.
+  private func removeVolumes(madeFor id: String) throws(EngineError) {
+    try removeUnshared(try VolumeStore(root: configuration.root).anonymousNames(of: id))
+  }
+
+  private func removeUnshared(_ names: [String]) throws(EngineError) {
     let volumes = try VolumeStore(root: configuration.root)
     for name in names {
       do throws(EngineError) {
         // Another container may have taken it over.
-        if try volumes.isShared(name), try usedVolumes()[name] != nil { continue }
+        if try volumes.isShared(name), isUsed(name) { continue }
         try volumes.remove(name)
       } catch {
         guard case .noSuchVolume = error else { throw error }
       }
+    }
+  }
+
+  /// Whether a container uses a volume, or may do so for all that can be known.
+  private func isUsed(_ volume: String) -> Bool {
+    do throws(EngineError) {
+      return try usedVolumes()[volume] != nil
+    } catch {
+      return true
     }
   }
 

@@ -60,7 +60,7 @@ extension Engine {
   ) throws(EngineError) -> PruneReport {
     let used = try usedVolumes()
     var report = PruneReport()
-    for volume in try volumes() where used[volume.name] == nil && (all || volume.isAnonymous) {
+    for volume in try volumes(warn: warn) where used[volume.name] == nil && (all || volume.isAnonymous) {
       guard filter.wants(created: Timestamp(recordedAs: volume.created), labels: volume.labels) else { continue }
       do throws(EngineError) {
         let bytes = try Self.bytes(beneath: volume.mountpoint)
@@ -105,6 +105,8 @@ extension Engine {
   }
 
   /// The volumes that containers use, and which.
+  ///
+  /// A container whose record cannot be read may use any: then nobody knows, and this throws.
   public func usedVolumes() throws(EngineError) -> [String: [String]] {
     var used: [String: [String]] = [:]
     for id in try containers.allIDs() {
@@ -115,7 +117,18 @@ extension Engine {
         if case .noSuchContainer = error { continue }
         throw error
       }
-      guard let record = recordIfReadable(directory) else { continue }
+      // One that is being made has no record yet; a volume that it asks for by name it makes anew if need be.
+      guard try directory.hasRecord() else { continue }
+      let record: ContainerRecord
+      do throws(EngineError) {
+        record = try directory.record()
+      } catch {
+        // Removed meanwhile.
+        if !containers.has(id) { continue }
+        throw .refused(
+          "cannot tell which volumes container \(ContainerIdentity.short(id)) uses: \(error) (skiff rm --force \(ContainerIdentity.short(id)) gives it up)"
+        )
+      }
       for volume in record.mounts.compactMap(\.volume) { used[volume, default: []].append(id) }
     }
     return used

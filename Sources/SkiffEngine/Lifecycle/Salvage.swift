@@ -68,8 +68,14 @@ extension Engine {
     return containers.has(directory.id)
   }
 
-  /// Removes a container that never came to be: its record would have been the last thing to be written.
+  /// Removes a container that never came to be: its record would have been the last thing to be written. Or one whose record was lost
+  /// to a power cut, which may have run before.
   private func clearDraft(_ directory: borrowing ContainerDirectory) throws(EngineError) {
+    if try directory.wasStarted() {
+      try forgetRun(directory.id)
+      try unplug(directory.id)
+      try removeSocket(directory.id)
+    }
     try VolumeStore(root: configuration.root).removeAnonymous(of: directory.id)
     try IDRangeLeases(root: configuration.root, containers: containers).releaseAll(of: directory.id)
     try bury(try containers.sink(directory, withVolumes: true), nil)

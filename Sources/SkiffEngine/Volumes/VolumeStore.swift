@@ -144,12 +144,17 @@ package struct VolumeStore: ~Copyable {
     }
   }
 
-  /// All volumes, by name.
-  package func all() throws(EngineError) -> [Volume] {
+  /// All volumes, by name. One whose record cannot be read is told to `warn` and left out.
+  package func all(warn: (String) -> Void = { _ in }) throws(EngineError) -> [Volume] {
     var volumes: [Volume] = []
     for name in try names() where VolumeName.isValid(name) {
-      // Gone meanwhile is no error.
-      if let volume = try volume(name) { volumes.append(volume) }
+      do throws(EngineError) {
+        // Gone meanwhile is no error.
+        if let volume = try volume(name) { volumes.append(volume) }
+      } catch {
+        guard case .damaged = error else { throw error }
+        warn("\(error)")
+      }
     }
     return volumes
   }
@@ -182,7 +187,12 @@ package struct VolumeStore: ~Copyable {
 
   /// Removes the volumes that were made for one container alone, by the names that follow from its id.
   package func removeAnonymous(of containerID: String) throws(EngineError) {
-    for name in try names() where name.hasPrefix(VolumeName.anonymousPrefix(for: containerID)) { try remove(name) }
+    for name in try anonymousNames(of: containerID) { try remove(name) }
+  }
+
+  /// The names of volumes that were made for one container alone.
+  package func anonymousNames(of containerID: String) throws(EngineError) -> [String] {
+    try names().filter { $0.hasPrefix(VolumeName.anonymousPrefix(for: containerID)) }
   }
 
   /// Removes what interrupted commands left.

@@ -118,7 +118,7 @@ struct VolumeList: Command {
         "Driver": "DRIVER", "Name": "VOLUME NAME", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS", "Scope": "SCOPE",
       ])
     let engine = try GlobalOptions.current.engine()
-    var volumes = try engine.volumes()
+    var volumes = try engine.volumes(warn: Console.warn)
     for text in filter { try Self.apply(text, &volumes, engine) }
     if quiet {
       Console.show(volumes.map { $0.name + "\n" }.joined())
