@@ -25,6 +25,7 @@ package struct ContainerDirectory: ~Copyable {
     static let started: KernelPath = "started"
     /// What the container has of its network, from its last start on.
     static let network: KernelPath = "network.json"
+    static let newNetwork: KernelPath = "network.json.new"
     static let rootfs: KernelPath = "rootfs"
     static let recordLimitBytes = 4 << 20
   }

@@ -38,8 +38,8 @@ extension Engine {
     if let spec = try specificationForStart(directory, record.request) {
       try directory.replace(ContainerDirectory.File.spec, spec.serialized())
     }
-    if !options.isIntended { try directory.intendStart(Timestamp.now()) }
     do throws(EngineError) {
+      if !options.isIntended { try directory.intendStart(Timestamp.now()) }
       var launch = try ContainerLaunch(
         engine: self, directory: directory, record: record, options: options, monitor: monitor)
       let started = try launch.perform()
@@ -214,8 +214,14 @@ private struct ContainerLaunch: ~Copyable {
     ]
     for (name, value) in members { document[name] = value }
     if !ports.isEmpty { document["PublishedPorts"] = JSONValue(ports.map(\.text)) }
-    try engine.containers.open(id: id.text).write(
-      ContainerDirectory.File.network, JSONValue.object(document).serialized())
+    // Whole at once: from the moment that the process waits at the gate inspection reads it.
+    let directory = try engine.containers.open(id: id.text)
+    try directory.write(ContainerDirectory.File.newNetwork, JSONValue.object(document).serialized())
+    let descriptor = directory.descriptor
+    try naming("write", "\(directory.path)/network.json") { () throws(Errno) in
+      try descriptor.rename(
+        ContainerDirectory.File.newNetwork, to: ContainerDirectory.File.network, in: descriptor)
+    }
   }
 
   private mutating func plug(_ namespace: Descriptor) throws(EngineError) -> Endpoint? {
