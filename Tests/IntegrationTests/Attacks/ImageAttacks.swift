@@ -22,11 +22,15 @@ extension Integration.Attacks {
 
     @Test func `attack: a destination that changes between directory and link while mounts are made`() throws {
       try inHarbour { harbour in
-        let outside = try canary(harbour)
+        // The host has directories of the same names, as it has an /etc: a mount that goes astray finds its place.
+        let outside = try harbour.makeDirectory("outside")
+        let places = (0..<12).map { "deep\($0)" }
+        for place in places { try harbour.makeDirectory("outside/\(place)") }
         let bundle = try Bundle(harbour)
-        try shell("mkdir -p \(bundle.rootfs)/race/deep \(bundle.rootfs)/spare; ln -s \(outside) \(bundle.rootfs)/link")
-        for index in 0..<6 { try bundle.add(mount: "/race/deep\(index)", type: "tmpfs", options: ["mode=755"]) }
-        try bundle.setArguments(["/bin/probe", "exit", "0"])
+        try shell(
+          "cd \(bundle.rootfs); mkdir race; ln -s \(outside) link; cd race; mkdir \(places.joined(separator: " "))")
+        for place in places { try bundle.add(mount: "/race/\(place)", type: "tmpfs", options: ["mode=755"]) }
+        try bundle.setArguments(["/bin/probe", "see"])
         try bundle.writeConfiguration()
         // Exchanges the two names as fast as it can (renameat2(2), RENAME_EXCHANGE).
         let swapper = try Session([
@@ -40,15 +44,22 @@ extension Integration.Attacks {
           """, bundle.rootfs,
         ])
         try swapper.expect("ready")
-        for _ in 0..<40 {
-          // Either made inside or refused.
+        for _ in 0..<60 {
+          // Either made inside, all of them, or refused.
           let outcome = try bundle.runtime(["run", "--bundle", bundle.path, bundle.id])
           #expect([0, 1].contains(outcome.code), "\(outcome)")
-          if outcome.code != 0 { _ = try bundle.runtime(["delete", "--force", bundle.id]) }
+          if outcome.code == 0 {
+            let targets = try JSON(text: outcome.output).mounts.list.map(\.target.text)
+            let made = targets.filter { $0.contains("/deep") }
+            #expect(made.count == places.count, "only \(made) lie in the container")
+          } else {
+            _ = try bundle.runtime(["delete", "--force", bundle.id])
+          }
         }
         try swapper.signal(9)
         _ = try swapper.wait()
-        try expectUnharmed(harbour)
+        let left = try shell("cd \(outside); find . | sort").lines
+        #expect(left == (["."] + places.map { "./\($0)" }).sorted(), "\(left)")
       }
     }
 
@@ -72,6 +83,43 @@ extension Integration.Attacks {
             #expect(try harbour.read("decoy/\(name)") == "canary", "\(type): \(name)")
           }
         }
+      }
+    }
+
+    @Test func `attack: a procfs of the image's own gets no setting`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(
+          harbour, #"{"process":{"oomScoreAdj":55},"linux":{"sysctl":{"net.ipv4.ip_forward":"1"}}}"#)
+        // Nothing is mounted over it: what a runtime writes by the path goes to the image.
+        try bundle.removeMount("/proc")
+        let files = ["sys/net/ipv4/ip_forward", "1/oom_score_adj", "self/oom_score_adj", "self/attr/exec"]
+        for file in files { try harbour.write("canary", to: "\(bundle.name)/rootfs/proc/\(file)") }
+        try shell("cp \(Programs.probe) \(bundle.rootfs)/bin/probe")
+
+        let outcome = try bundle.run(["/bin/probe", "exit", "0"])
+
+        #expect(outcome.code == 0, "\(outcome)")
+        for file in files { #expect(try harbour.read("\(bundle.name)/rootfs/proc/\(file)") == "canary", "\(file)") }
+      }
+    }
+
+    @Test func `attack: a null of the image's own is no mask`() throws {
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour, #"{"linux":{"maskedPaths":["/proc/timer_list","/etc/hidden"]}}"#)
+        // A /dev that the caller brings along is left as it is, with a link to what the attacker wants shown.
+        try bundle.removeMount("/dev")
+        let dev = try harbour.makeDirectory("dev")
+        try shell("ln -s /etc/decoy \(dev)/null; mkdir \(dev)/pts \(dev)/shm \(dev)/mqueue")
+        try bundle.removeMount("/dev/pts")
+        try bundle.removeMount("/dev/shm")
+        try bundle.removeMount("/dev/mqueue")
+        try bundle.add(mount: "/dev", type: "bind", source: dev, options: ["rbind"])
+        try harbour.write("decoy", to: "\(bundle.name)/rootfs/etc/decoy")
+        try harbour.write("hidden", to: "\(bundle.name)/rootfs/etc/hidden")
+
+        let told = try bundle.perform("read /proc/timer_list", "read /etc/hidden", "read /etc/decoy")
+
+        #expect(told.map(\.text) == ["", "", "decoy"], "\(told)")
       }
     }
 
@@ -131,6 +179,7 @@ extension Integration.Attacks {
 
           // Refused, or everything is where it belongs: the mask is empty, the decoy what it was, no mount lies over a file of /proc/sys.
           let lines = outcome.output.split(whereSeparator: \.isNewline)
+          #expect(outcome.code == 0 ? lines.count == 3 : outcome.output.contains("skiff-runtime: "), "\(outcome)")
           if outcome.code == 0, lines.count == 3 {
             #expect(lines[0] == "\"\"", "\(target): \(lines[0])")
             #expect(lines[1] == "\"decoy\"", "\(target): \(lines[1])")
@@ -164,13 +213,25 @@ extension Integration.Attacks {
     {
       try inHarbour { harbour in
         let outside = try canary(harbour)
+        let other = try harbour.makeDirectory("other")
         let bundle = try Bundle(harbour, #"{"linux":{"maskedPaths":["/way","/wayfile"],"readonlyPaths":["/way2"]}}"#)
-        try shell("cd \(bundle.rootfs); ln -s \(outside) way; ln -s \(outside)/file wayfile; ln -s \(outside) way2")
+        // The container has the same paths as the host: what the links lead to in there is what is to be hidden.
+        try shell(
+          """
+          cd \(bundle.rootfs); ln -s \(outside) way; ln -s \(other)/file wayfile; ln -s \(other)/closed way2
+          mkdir -p .\(outside) .\(other)/closed \(other)/closed; echo host > \(other)/file
+          echo secret | tee .\(outside)/file > .\(other)/file
+          """)
+        try bundle.grant("CAP_DAC_OVERRIDE")
 
-        _ = try bundle.run(["/bin/probe", "exit", "0"])
+        let told = try bundle.perform(
+          "read \(outside)/file", "read \(other)/file", "create \(other)/closed/made x", "create \(other)/open x")
 
+        #expect(told[0].errno.number == 2 && told[1].text == "", "\(told)")
+        #expect(told[2].errno.number == 30 && told[3].errno.isMissing, "\(told)")
         try shell("echo more > \(outside)/probe-file && rm \(outside)/probe-file")
         try expectUnharmed(harbour)
+        #expect(try shell("cd \(other); find . | sort; cat file").lines == [".", "./closed", "./file", "host"])
       }
     }
   }
