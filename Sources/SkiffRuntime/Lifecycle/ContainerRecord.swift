@@ -168,3 +168,30 @@ package struct ProcessFacts: Equatable, Sendable {
     hasEnded = state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")
   }
 }
+
+/// The time of day as records tell it (RFC 3339, UTC, nanoseconds).
+enum WallClock {
+  static func now() -> String { text(ClockTime.now()) }
+
+  static func text(_ time: ClockTime) -> String {
+    Timestamp(seconds: time.seconds, nanoseconds: time.nanoseconds).text
+  }
+}
+
+extension ContainerRecord {
+  /// The container's state as hooks and `state` give it (runtime.md "State").
+  func stateJSON(_ status: ContainerStatus, version: String) -> [UInt8] {
+    JSONValue.object(JSONObject(stateMembers(status, version: version))).serialized()
+  }
+
+  func stateMembers(_ status: ContainerStatus, version: String) -> [(String, JSONValue)] {
+    var members: [(String, JSONValue)] = [
+      ("ociVersion", .string(version)), ("id", .string(id)),
+      ("pid", .integer(status == .stopped ? 0 : Int64(processID))), ("status", .string(status.rawValue)),
+      ("bundle", .string(bundlePath)), ("rootfs", .string(rootPath)), ("created", .string(created)),
+    ]
+    if !annotations.isEmpty { members.append(("annotations", JSONValue(annotations))) }
+    members.append(("owner", .string(ownerID == 0 ? "root" : "")))
+    return members
+  }
+}
