@@ -20,7 +20,7 @@ let houseTests: [SwiftSetting] = [
 
 /// Tests that drive the programs do nothing themselves that optimising would hasten, and are most of what is compiled.
 let compiledQuickly: [SwiftSetting] = [
-  .unsafeFlags(["-Onone", "-no-whole-module-optimization", "-enable-batch-mode"])
+  .unsafeFlags(["-Onone", "-no-whole-module-optimization", "-enable-batch-mode", "-num-threads", "0"])
 ]
 
 /// A program that carries everything it needs, so that it starts at once and runs in any root file system.

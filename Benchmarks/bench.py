@@ -4,7 +4,7 @@
 A figure in milliseconds says more about the machine than about a program; a ratio measured in one interleaved run
 says something about both programs. Peers that are not installed are left out.
 
-  bench.py [runtime] [engine] [calls] [verbs] [memory] [crowd] [logs] [--runs N]
+  bench.py [runtime] [engine] [calls] [verbs] [memory] [crowd] [living] [logs] [--runs N]
 
 runtime  `run` of /bin/true from a bundle: a minimal configuration, and one as an engine writes it; beside the latter `floor`,
          a C program that does just that and nothing else: what the kernel takes
@@ -12,7 +12,9 @@ engine   `run --rm` of an image, without a network and with the default one
 calls    how many system calls, processes and programs each of these takes
 verbs    what a runtime does with one living container: create, start, exec, delete --force
 crowd    a hundred runs one after the other, a hundred and five hundred side by side; only where it is named
-memory   the most memory that each verb holds at once, and what watches over a container at rest
+memory   the most memory that each verb holds at once
+living   an engine's containers that stay (living.py): exec, what watches over one at rest, a hundred `run -d` at once, `ps` with a
+         thousand; only where it is named
 logs     a container that writes 1 GB of lines as fast as its log takes them; only where it is named, for it takes its time
 """
 
@@ -28,6 +30,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import living
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.environ.get("PROGRAMS", os.path.join(HERE, "..", ".build", "release"))
@@ -465,7 +469,7 @@ def version(program):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = ["runtime", "engine", "calls", "verbs", "memory", "crowd", "logs"]
+    what = ["runtime", "engine", "calls", "verbs", "memory", "crowd", "living", "logs"]
     parser.add_argument("what", nargs="*", choices=what + [[]], default=[])
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -496,6 +500,8 @@ def main():
             bench.crowd(bundles[1][1])
         if "memory" in what:
             bench.memory_of_verbs(bench.waiting_bundle())
+        if "living" in what:
+            living.measure(bench, median)
         if "logs" in what:
             bench.interleave("1 GB of lines", bench.loggers(), 0)
         if "calls" in what:
