@@ -33,6 +33,12 @@ package enum ProcessControl {
     if result < 0 { throw Errno(-result) }
   }
 
+  /// Gives back memory that this process does not need while it waits: its program's pages, which come back one by one, and what
+  /// malloc(3) keeps for later.
+  package static func releaseMemory() {
+    skiff_release_memory()
+  }
+
   /// The signal that the process gets when its parent ends; 0 is none (PR_SET_PDEATHSIG).
   package static func setParentDeathSignal(_ signal: Int32) throws(Errno) {
     try systemCall(__NR_prctl, 1, signal.register, 0, 0, 0)
@@ -65,6 +71,19 @@ package enum ProcessControl {
           __NR_prlimit64, processID.register, resource.register, UInt(bitPattern: $0.baseAddress), 0)
       })
   }
+
+  /// How many files the caller may have open at once (RLIMIT_NOFILE).
+  package static var openFileLimit: UInt64 {
+    get throws(Errno) { try resourceLimit(openFiles).soft }
+  }
+
+  /// Lets the caller have as many files open as it may allow itself.
+  package static func raiseOpenFileLimit() throws(Errno) {
+    let limit = try resourceLimit(openFiles)
+    if limit.soft < limit.hard { try setResourceLimit(openFiles, soft: limit.hard, hard: limit.hard) }
+  }
+
+  private static let openFiles: Int32 = 7
 
   /// The caller's own limit (prlimit64(2)).
   package static func resourceLimit(_ resource: Int32) throws(Errno) -> (soft: UInt64, hard: UInt64) {

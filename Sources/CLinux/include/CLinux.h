@@ -3,4 +3,5 @@
 #pragma once
 
 #include "CLinuxProgramFile.h"
+#include "CLinuxRestingMemory.h"
 #include "CLinuxSystemCall.h"

@@ -178,6 +178,26 @@ extension Integration {
       }
     }
 
+    @Test func `what watches over a container that stays gives back what it does not need`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        _ = try store.start(["--name", "long", "--network", "none"])
+        let monitor = try #require(try monitors(harbour).first)
+
+        try until("its memory is given back") {
+          let lines = try shell("cat /proc/\(monitor)/status").lines
+          func kilobytes(_ key: String) -> Int {
+            lines.first { $0.hasPrefix(key) }?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap {
+              Int($0)
+            } ?? 0
+          }
+          return kilobytes("VmRSS:") > 0 && kilobytes("VmRSS:") * 2 < kilobytes("VmHWM:")
+        }
+        #expect(try store.exec("long", "echo here") == "here")
+        try store.skiff("rm", "--force", "long")
+      }
+    }
+
     @Test func `the journal stays bounded, and readers follow from one file to the next`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
