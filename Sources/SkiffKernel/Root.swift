@@ -99,6 +99,7 @@ extension Descriptor {
       // What is missing is made below, component by component.
       guard error == .notFound else { throw error }
     }
+    if let made = try makeLastComponent(of: path, mode: mode) { return made }
     let slash = UInt8(ascii: "/")
     let plain: ResolveFlags = [.inRoot, .noMagicLinks, .noSymbolicLinks]
     var linksLeft = 40
@@ -129,6 +130,26 @@ extension Descriptor {
       walked.append(component)
     }
     return current
+  }
+
+  /// Makes a directory in one that is there and reached without symbolic links, which is what most are; nil for every other.
+  private func makeLastComponent(of path: KernelPath, mode: UInt32) throws(Errno) -> FileDescriptor? {
+    let slash = UInt8(ascii: "/")
+    var components = path.bytes.split(separator: slash)
+    guard let last = components.popLast(), !last.elementsEqual(".".utf8), !last.elementsEqual("..".utf8) else {
+      return nil
+    }
+    let name = try KernelPath(bytes: last)
+    let above = try KernelPath(bytes: [slash] + components.joined(separator: [slash]))
+    do throws(Errno) {
+      let parent = try open(above, [.directory, .pathOnly], resolve: [.inRoot, .noMagicLinks, .noSymbolicLinks])
+      try parent.descriptor.makeDirectory(name, mode: mode)
+      return try parent.descriptor.open(
+        name, [.directory, .pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
+    } catch {
+      // Several are missing, or a link is on the way or leads nowhere.
+      return nil
+    }
   }
 
   /// What the symbolic link `name` holds; nil for anything else, and for what was missing and is a new directory now.

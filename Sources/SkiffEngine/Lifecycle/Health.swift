@@ -39,32 +39,14 @@ extension Engine {
     let connection = try connect(id, name: record.name)
     let isWell = try naming("check the health of", "container \(record.name)") { () throws(Errno) in
       try connection.descriptor.send([AttachPacket.healthCheck.rawValue])
-      return try Self.readHealth(connection.descriptor)
+      return try Self.readPackets(connection.descriptor) { type, payload in
+        type == .healthResult ? payload.first == 0 : nil
+      }
     }
     guard let isWell else { throw .containerNotRunning(name: record.name, act: "check the health of") }
     if isWell { return HealthState.Status.healthy.rawValue }
     let isStarting = try directory.healthState()?.status == .starting
     return (isStarting ? HealthState.Status.starting : .unhealthy).rawValue
-  }
-
-  /// Nil where the container has ended before.
-  private static func readHealth(_ connection: Descriptor) throws(Errno) -> Bool? {
-    var buffer = [UInt8](repeating: 0, count: AttachPacket.payloadLimit + 1)
-    while true {
-      let count: Int
-      do throws(Errno) {
-        count = try connection.receive(into: &buffer).count
-      } catch {
-        guard error == .connectionReset else { throw error }
-        return nil
-      }
-      switch AttachPacket(rawValue: buffer[0]) {
-      case _ where count == 0: return nil
-      case .healthResult: return count > 1 && buffer[1] == 0
-      case .exit: return nil
-      default: break
-      }
-    }
   }
 
   /// Refuses what rests on health checks for a container that has none.

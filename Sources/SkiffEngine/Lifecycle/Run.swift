@@ -1,3 +1,4 @@
+import SkiffImages
 import SkiffKernel
 import SkiffRuntime
 import SkiffSpec
@@ -206,12 +207,20 @@ extension Engine {
     let client = AttachClient(
       connection: connection, hasTerminal: record.request.hasTerminal, sendsInput: sendsInput && options.sendsInput,
       showsOutput: options.showsOutput, showsErrors: options.showsErrors,
-      detachKeys: options.detachKeys ?? Self.standardDetachKeys, passSignal: pass)
+      detachKeys: options.detachKeys ?? Self.standardDetachKeys, passSignal: pass,
+      onFilesLeft: { self.removeFilesEarly(id) })
     do throws(Errno) {
       return try client.run()
     } catch {
       throw .kernel(act: "carry the streams of", thing: "container \(record.name)", cause: error)
     }
+  }
+
+  /// Removes the tree of a container that has ended and removes itself, while its monitor does the rest of the cleaning. What does not
+  /// work here is done, or told of, when the container is removed; so it is where somebody else is removing it already.
+  private func removeFilesEarly(_ id: String) {
+    guard let directory = try? containers.open(id: id), (try? directory.lock(wait: false)) != nil else { return }
+    try? ContainerTree.remove(in: directory.path)
   }
 
   /// The container's code; where its monitor was lost, from the record of its end, if that was still written.

@@ -58,8 +58,17 @@ extension Engine {
     }
   }
 
-  /// Reads packets until the one that tells the code; nil when the monitor goes without it.
   private static func readExit(_ connection: Descriptor) throws(Errno) -> (code: Int32, isRestarting: Bool)? {
+    try readPackets(connection) { type, payload in
+      guard type == .exit else { return nil }
+      return (payload.first.map { Int32($0) } ?? 0, payload.dropFirst().first == 1)
+    }
+  }
+
+  /// Reads a monitor's packets until something is made of one; nil when the monitor goes before.
+  static func readPackets<Answer>(
+    _ connection: Descriptor, _ take: (AttachPacket, ArraySlice<UInt8>) -> Answer?
+  ) throws(Errno) -> Answer? {
     var buffer = [UInt8](repeating: 0, count: AttachPacket.payloadLimit + 1)
     while true {
       let count: Int
@@ -70,9 +79,7 @@ extension Engine {
         return nil
       }
       if count == 0 { return nil }
-      if AttachPacket(rawValue: buffer[0]) == .exit {
-        return (count > 1 ? Int32(buffer[1]) : 0, count > 2 && buffer[2] == 1)
-      }
+      if let type = AttachPacket(rawValue: buffer[0]), let answer = take(type, buffer[1..<count]) { return answer }
     }
   }
 }

@@ -20,8 +20,9 @@ package final class ImageStore: Sendable {
   /// Opens the store beneath `root`, making what is missing of it, mode 0700.
   package init(root: KernelPath) throws(ImageStoreError) {
     let images = try StoreDirectory.open(root, "images")
-    blobs = try StoreDirectory.open(images.descriptor, ["blobs", "sha256"])
-    partial = try StoreDirectory.open(images.descriptor, ["partial"])
+    let content = try StoreDirectory.open(images.descriptor, "blobs")
+    blobs = try StoreDirectory.open(content.descriptor, "sha256")
+    partial = try StoreDirectory.open(images.descriptor, "partial")
     directory = images
     try writeLayoutFile()
   }
@@ -45,25 +46,31 @@ enum StoreDirectory {
   /// Opens `root` and `name` beneath it. Only `root` may be reached through links: what is beneath is the store's own.
   static func open(_ root: KernelPath, _ name: KernelPath) throws(ImageStoreError) -> FileDescriptor {
     let top = try storing("open", "the store \(root)") { () throws(Errno) in
+      do throws(Errno) {
+        return try Descriptor.workingDirectory.open(root, [.readOnly, .directory])
+      } catch {
+        guard error == .notFound else { throw error }
+      }
       try makeTop(root)
       return try Descriptor.workingDirectory.open(root, [.readOnly, .directory])
     }
-    return try open(top.descriptor, [name])
+    return try open(top.descriptor, name)
   }
 
-  /// Opens a directory beneath `base`, component by component.
-  static func open(_ base: Descriptor, _ names: [KernelPath]) throws(ImageStoreError) -> FileDescriptor {
-    try storing("open", "\(names.last?.text ?? "a directory") of the store") { () throws(Errno) in
-      var current = try base.open(".", [.readOnly, .directory])
-      for name in names {
-        do throws(Errno) {
-          try current.descriptor.makeDirectory(name, mode: 0o700)
-        } catch {
-          guard error == .exists else { throw error }
-        }
-        current = try current.descriptor.open(name, [.readOnly, .directory, .noFollow])
+  /// Opens a directory in `base`.
+  static func open(_ base: Descriptor, _ name: KernelPath) throws(ImageStoreError) -> FileDescriptor {
+    try storing("open", "\(name) of the store") { () throws(Errno) in
+      do throws(Errno) {
+        return try base.open(name, [.readOnly, .directory, .noFollow])
+      } catch {
+        guard error == .notFound else { throw error }
       }
-      return current
+      do throws(Errno) {
+        try base.makeDirectory(name, mode: 0o700)
+      } catch {
+        guard error == .exists else { throw error }
+      }
+      return try base.open(name, [.readOnly, .directory, .noFollow])
     }
   }
 
@@ -149,7 +156,7 @@ extension ImageStore {
   /// Moves a blob that is not what its name says out of the way, so that the next pull fetches it anew.
   package func quarantine(_ digest: Digest) throws(ImageStoreError) {
     let name = try blobName(digest)
-    let quarantine = try StoreDirectory.open(directory.descriptor, ["quarantine"])
+    let quarantine = try StoreDirectory.open(directory.descriptor, "quarantine")
     do throws(Errno) {
       try blobs.descriptor.rename(name, to: name, in: quarantine.descriptor)
     } catch {

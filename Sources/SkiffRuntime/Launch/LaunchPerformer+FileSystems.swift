@@ -331,7 +331,12 @@ extension LaunchPerformer {
   }
 
   /// The host's /dev/null lies over a masked file: opened here and known by its numbers, never the container's (CVE-2025-31133).
-  private func maskFile(_ place: Descriptor) throws(Errno) {
+  private mutating func maskFile(_ place: Descriptor) throws(Errno) {
+    if let nullMask {
+      let tree = try nullMask.cloneTree(recursive: false)
+      try tree.descriptor.attach(onto: place)
+      return
+    }
     let null = try Descriptor.workingDirectory.open(
       "/dev/null", [.pathOnly, .noFollow], resolve: [.noSymbolicLinks, .noMagicLinks])
     let status = try null.descriptor.status()
@@ -341,6 +346,7 @@ extension LaunchPerformer {
     // are not changed.
     try tree.descriptor.changeMount(set: [.readOnly, .noSetUserID, .noExecute])
     try tree.descriptor.attach(onto: place)
+    nullMask = keep(tree)
   }
 
   // MARK: /dev
@@ -361,8 +367,7 @@ extension LaunchPerformer {
   /// The directory of a device path. Beneath /dev no link is followed: the image may have put one there.
   private mutating func deviceDirectory(_ path: String) throws(Errno) -> FileDescriptor {
     if path != "/dev", !path.hasPrefix("/dev/") { return try directory(path) }
-    if devices == nil { devices = keep(try plainDirectory("/dev")) }
-    guard let devices else { throw .badDescriptor }
+    let devices = try devicesTop()
     var current = try devices.open(".", [.directory, .pathOnly])
     for component in path.split(separator: "/").dropFirst() {
       let name = try KernelPath(String(component))
@@ -377,26 +382,43 @@ extension LaunchPerformer {
     return current
   }
 
+  private mutating func devicesTop() throws(Errno) -> Descriptor {
+    if let devices { return devices }
+    let top = keep(try plainDirectory("/dev"))
+    devices = top
+    return top
+  }
+
+  /// Acts in the directory of a device path; most stand in /dev itself, which is open already.
+  private mutating func inDeviceDirectory(
+    _ path: String, _ act: (Descriptor) throws(Errno) -> Void
+  ) throws(Errno) {
+    if path == "/dev" { return try act(try devicesTop()) }
+    let directory = try deviceDirectory(path)
+    try act(directory.descriptor)
+  }
+
   mutating func makeDevice(_ node: DeviceNode) throws(Errno) {
     let place = try Place(node.path)
-    let parent = try deviceDirectory(place.parent)
+    try inDeviceDirectory(place.parent) { parent throws(Errno) in try Self.make(node, place.name, in: parent) }
+  }
+
+  private static func make(_ node: DeviceNode, _ name: KernelPath, in parent: Descriptor) throws(Errno) {
     do throws(Errno) {
-      try parent.descriptor.makeNode(
-        place.name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
+      try parent.makeNode(name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
     } catch {
       guard error == .exists else { throw error }
-      let status = try parent.descriptor.status(place.name)
+      let status = try parent.status(name)
       let isTheSame =
         status.type == node.type && (node.type == .fifo || (status.major == node.major && status.minor == node.minor))
       if isTheSame { return }
       if !node.replacesOthers { throw .exists }
       // Something of the image's in the node's place.
-      try parent.descriptor.unlink(place.name)
-      try parent.descriptor.makeNode(
-        place.name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
+      try parent.unlink(name)
+      try parent.makeNode(name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
     }
     if node.userID != 0 || node.groupID != 0 {
-      let made = try parent.descriptor.open(place.name, [.pathOnly, .noFollow])
+      let made = try parent.open(name, [.pathOnly, .noFollow])
       try made.descriptor.changeOwner(userID: node.userID, groupID: node.groupID)
     }
   }
@@ -441,16 +463,17 @@ extension LaunchPerformer {
 
   mutating func makeLink(_ path: String, _ target: String) throws(Errno) {
     let place = try Place(path)
-    let parent = try deviceDirectory(place.parent)
     let target = try KernelPath(target)
-    do throws(Errno) {
-      try parent.descriptor.makeSymbolicLink(place.name, target: target)
-    } catch {
-      guard error == .exists else { throw error }
-      // The image's own stays, but ptmx must lead to the container's own terminals.
-      guard path == "/dev/ptmx" else { return }
-      try parent.descriptor.unlink(place.name)
-      try parent.descriptor.makeSymbolicLink(place.name, target: target)
+    try inDeviceDirectory(place.parent) { parent throws(Errno) in
+      do throws(Errno) {
+        try parent.makeSymbolicLink(place.name, target: target)
+      } catch {
+        guard error == .exists else { throw error }
+        // The image's own stays, but ptmx must lead to the container's own terminals.
+        guard path == "/dev/ptmx" else { return }
+        try parent.unlink(place.name)
+        try parent.makeSymbolicLink(place.name, target: target)
+      }
     }
   }
 

@@ -111,7 +111,7 @@ extension LaunchPerformer {
   /// Closes what was open for the steps so far: all but the standard streams, what is preserved for the program, and what the
   /// steps from here on use.
   mutating func closeUnneeded(_ preserve: UInt32) throws(Errno) {
-    (root, devices, emptyDirectory) = (nil, nil, nil)
+    (root, devices, emptyDirectory, nullMask) = (nil, nil, nil, nil)
     let needed = [channel, resources.startListener, processes].compactMap { $0?.number }
     var (first, overflow) = preserve.addingReportingOverflow(3)
     if overflow { return }

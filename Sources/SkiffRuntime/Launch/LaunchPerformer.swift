@@ -24,6 +24,8 @@ struct LaunchPerformer {
   var processes: Descriptor?
   /// A tmpfs without content, shared by all masked directories.
   var emptyDirectory: Descriptor?
+  /// The host's /dev/null as it lies over masked files, shared by all of them.
+  var nullMask: Descriptor?
   /// Signals that end a container that waits to be started.
   var enders: Descriptor?
   /// The connection of `start`, which takes the channel's place.

@@ -18,16 +18,18 @@ package struct AttachClient: ~Copyable {
   private var scanner: DetachKeyScanner
   /// Called with a signal that the caller got, to pass it on; nil lets signals do what they do.
   private let passSignal: ((Int32) -> Void)?
+  private let onFilesLeft: (() -> Void)?
 
   /// - Parameters:
   ///   - hasTerminal: the container has one; the caller's is switched to pass every key on.
   ///   - sendsInput: whether the caller's standard input goes to the container.
   ///   - showsOutput, showsErrors: whether what the container says on a stream comes out here.
   ///   - detachKeys: nil or empty for none.
+  ///   - onFilesLeft: called when nothing of the container uses its files any more, before its code is told; not for every container.
   package init(
     connection: consuming FileDescriptor, hasTerminal: Bool, sendsInput: Bool, showsOutput: Bool = true,
     showsErrors: Bool = true, detachKeys: [UInt8]?,
-    passSignal: ((Int32) -> Void)? = nil
+    passSignal: ((Int32) -> Void)? = nil, onFilesLeft: (() -> Void)? = nil
   ) {
     self.connection = connection
     self.hasTerminal = hasTerminal
@@ -36,6 +38,7 @@ package struct AttachClient: ~Copyable {
     self.showsErrors = showsErrors
     self.scanner = DetachKeyScanner(keys: hasTerminal ? detachKeys ?? [] : [])
     self.passSignal = passSignal
+    self.onFilesLeft = onFilesLeft
   }
 
   /// Runs until the end.
@@ -121,6 +124,7 @@ package struct AttachClient: ~Copyable {
     case .errorOutput where !showsErrors: break
     case .output: try write(buffer[1..<count], to: .standardOutput)
     case .errorOutput: try write(buffer[1..<count], to: .standardError)
+    case .filesLeft: onFilesLeft?()
     case .exit: return .exited(count > 1 ? Int32(buffer[1]) : 0, isRestarting: count > 2 && buffer[2] == 1)
     default: break
     }

@@ -10,6 +10,8 @@
 ///                          ◀───  17  bytes of stderr
 ///                          ◀───  18  the exit code, one byte, and a 1 where the container will be started again: the last packet
 ///                          ◀───  19  what the check found, one byte: 0 is well
+///                          ◀───  20  the container's program has ended and its files are nobody's any more: to the first client of one
+///                                    that removes itself, which may remove them while the monitor cleans up the rest
 /// ```
 package enum AttachPacket: UInt8, Sendable {
   case input = 0
@@ -20,6 +22,7 @@ package enum AttachPacket: UInt8, Sendable {
   case errorOutput = 17
   case exit = 18
   case healthResult = 19
+  case filesLeft = 20
 
   /// The largest payload, in bytes.
   package static let payloadLimit = 32768
