@@ -88,15 +88,26 @@ package struct NetlinkSocket: ~Copyable, Sendable {
     buffer = [UInt8](repeating: 0, count: Self.bufferBytes)
   }
 
-  private static func setOption(_ option: UInt, of socket: Descriptor) throws(Errno) {
-    let netlinkLevel: UInt = 270
+  private static let netlinkLevel: UInt = 270
+
+  private static func setOption(
+    _ option: UInt, of socket: Descriptor, level: UInt = netlinkLevel, to value: Int32 = 1
+  ) throws(Errno) {
     let number = socket.number
-    var on: Int32 = 1
+    var value = value
     try checked(
-      unsafe withUnsafeMutableBytes(of: &on) {
-        rawSystemCall(
-          __NR_setsockopt, number.register, netlinkLevel, option, UInt(bitPattern: $0.baseAddress), UInt($0.count))
+      unsafe withUnsafeMutableBytes(of: &value) {
+        rawSystemCall(__NR_setsockopt, number.register, level, option, UInt(bitPattern: $0.baseAddress), UInt($0.count))
       })
+  }
+
+  /// Makes room for a datagram that is larger than a socket's usual buffer (SO_SNDBUFFORCE, socket(7)).
+  private func makeRoom(forBytes count: Int) {
+    let usualBufferBytes = 160 << 10
+    guard count > usualBufferBytes else { return }
+    let (socketLevel, forcedSendBuffer): (UInt, UInt) = (1, 32)
+    // Where it may not be made larger, sending says that the message is too long.
+    try? Self.setOption(forcedSendBuffer, of: socket.descriptor, level: socketLevel, to: Int32(clamping: count &* 2))
   }
 
   /// Sends messages in one call and gives what the kernel answered to each, in their order.
@@ -150,6 +161,7 @@ package struct NetlinkSocket: ~Copyable, Sendable {
     for (index, message) in messages.enumerated() {
       bytes.appendNetlink(message, sequence: firstSequence &+ UInt32(truncatingIfNeeded: index))
     }
+    makeRoom(forBytes: bytes.count)
     let number = socket.number
     while true {
       let answer = unsafe bytes.withUnsafeBytes {

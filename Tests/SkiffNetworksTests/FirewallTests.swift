@@ -160,18 +160,16 @@ import Testing
       let network = try host.store.defaultNetwork()
       var firewall = try Firewall()
       var socket = try NetlinkSocket(.netfilter)
+      let pair = FilterSetElement(
+        key: network.bridge.padded + network.subnet.base.bytes,
+        lastKey: network.bridge.padded + network.subnet.broadcast.bytes)
       let injuries = [
-        FilterMessage.flushChain("forward", table: FilterRules.table),
-        FilterMessage.removeElements(
-          [
-            FilterSetElement(
-              key: network.bridge.padded + network.subnet.base.bytes,
-              lastKey: network.bridge.padded + network.subnet.broadcast.bytes)
-          ], set: FilterRules.networks.name, table: FilterRules.table),
-        FilterMessage.addRule([.accept], comment: "mine", chain: "forward", table: FilterRules.table),
+        [FilterMessage.flushChain("forward", table: FilterRules.table)],
+        FilterMessage.removeElements([pair], set: FilterRules.networks.name, table: FilterRules.table),
+        [FilterMessage.addRule([.accept], comment: "mine", chain: "forward", table: FilterRules.table)],
       ]
       for injury in injuries {
-        try socket.perform(FilterMessage.batch([injury]))
+        try socket.perform(FilterMessage.batch(injury))
         #expect(try !firewall.isWhole(for: network))
         try firewall.assert(for: network)
         #expect(try firewall.isWhole(for: network))

@@ -54,9 +54,9 @@ struct LimitFacts: Equatable {
           why: "the container may have \(pidsLimit) processes and threads", flags: ["--pids-limit \(pidsLimit &* 4)"]))
     }
     let resources = request.resources
-    let quota =
-      resources.nanoCPUs.map { Double($0) / 1e9 }
-      ?? resources.cpuQuota.map { Double($0) / Double(resources.cpuPeriod ?? ContainerDefaults.cpuPeriodMicroseconds) }
+    // A period of 0 is none.
+    let period = resources.cpuPeriod.flatMap { $0 == 0 ? nil : $0 } ?? ContainerDefaults.cpuPeriodMicroseconds
+    let quota = resources.nanoCPUs.map { Double($0) / 1e9 } ?? resources.cpuQuota.map { Double($0) / Double(period) }
     if throttledPeriods > 0, let quota {
       denials.append(
         Denial(
@@ -77,7 +77,7 @@ struct LimitFacts: Equatable {
   }
 
   private static func decimal(_ value: Double) -> String {
-    let hundredths = Int64((value * 100).rounded())
+    guard let hundredths = Int64(exactly: (value * 100).rounded()) else { return "\(value)" }
     let text = "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
     var trimmed = Substring(text)
     while trimmed.last == "0" { trimmed = trimmed.dropLast() }

@@ -26,7 +26,8 @@ private indirect enum YAMLValue {
     case .sequence(let elements):
       return elements.flatMap { element -> [String] in
         let lines = element.lines(indent + 2)
-        return ["\(space)- \(lines[0].dropFirst(indent + 2))"] + lines.dropFirst()
+        guard let first = lines.first else { return ["\(space)- {}"] }
+        return ["\(space)- \(first.dropFirst(indent + 2))"] + lines.dropFirst()
       }
     }
   }
@@ -41,20 +42,22 @@ extension Engine {
     guard request.rootfs == nil else {
       throw .refused("cannot make a pod of container \(record.name): it has no image (--rootfs)")
     }
+    let name = Self.label(record.name)
     var pod: [(String, YAMLValue)] = [
       ("apiVersion", .plain("v1")), ("kind", .plain("Pod")),
       (
         "metadata",
         .mapping([
           ("creationTimestamp", .text("\(Timestamp.now())")),
-          ("labels", .mapping([("app", .text("\(record.name)-pod"))])), ("name", .text("\(record.name)-pod")),
+          ("labels", .mapping([("app", .text(Self.label(name, ending: "-pod")))])),
+          ("name", .text(Self.label(name, ending: "-pod"))),
         ])
       ),
     ]
     var volumes: [YAMLValue] = []
     var places: [YAMLValue] = []
     for (index, mount) in record.mounts.enumerated() {
-      let name = "\(record.name)-\(index)"
+      let name = Self.label(name, ending: "-\(index)")
       var place: [(String, YAMLValue)] = [("mountPath", .text(mount.request.destination)), ("name", .text(name))]
       if mount.request.isReadOnly { place.append(("readOnly", .plain("true"))) }
       places.append(.mapping(place))
@@ -78,11 +81,40 @@ extension Engine {
     spec += Self.names(request)
     if !volumes.isEmpty { spec.append(("volumes", .sequence(volumes))) }
     pod.append(("spec", .mapping(spec)))
+    let left = Self.leftOut(request).map { "# Left out, for no pod says it: \($0)" }
     let head = [
       "# Save the output of this file and use kubectl create -f to import", "# it into Kubernetes.", "#",
       "# Created with skiff-\(SkiffVersion.text)",
     ]
-    return (head + YAMLValue.mapping(pod).lines(0)).joined(separator: "\n") + "\n"
+    return (head + left + YAMLValue.mapping(pod).lines(0)).joined(separator: "\n") + "\n"
+  }
+
+  /// A name as Kubernetes takes it (RFC 1123): small letters, digits and dashes, at most 63, none at the ends.
+  private static func label(_ name: String, ending: String = "") -> String {
+    var text = ""
+    for byte in name.utf8 {
+      switch byte {
+      case 0x41...0x5A: text.unicodeScalars.append(Unicode.Scalar(byte + 0x20))
+      case 0x61...0x7A, 0x30...0x39: text.unicodeScalars.append(Unicode.Scalar(byte))
+      default: text += "-"
+      }
+    }
+    var trimmed = text.drop { $0 == "-" }.prefix(63 - ending.utf8.count)
+    while trimmed.last == "-" { trimmed = trimmed.dropLast() }
+    return (trimmed.isEmpty ? "container" : String(trimmed)) + ending
+  }
+
+  /// Options that were asked for and are not in the pod; limits of devices, the log's driver and their like go without a word.
+  private static func leftOut(_ request: RunRequest) -> [String] {
+    var words: [String] = []
+    for host in request.extraHosts where alias(host) == nil { words.append("--add-host \(host)") }
+    for secret in request.secrets { words.append("--secret \(secret.name)") }
+    for device in request.devices { words.append("--device \(device.hostPath)") }
+    for device in request.cdiDevices { words.append("--device \(device.text)") }
+    for rule in request.landlockRules { words.append("--landlock \(rule)") }
+    if request.userNamespace != .host { words.append("--userns") }
+    // A comment ends with its line.
+    return words.map { RunLine.quoted([String($0.map { $0.isNewline ? " " : $0 })]) }
   }
 
   private static func volume(_ mount: MountRecord) -> (String, YAMLValue) {
@@ -118,7 +150,7 @@ extension Engine {
     }
     if !variables.isEmpty { container.append(("env", .sequence(variables))) }
     container.append(("image", .text(record.imageName)))
-    container.append(("name", .text(record.name)))
+    container.append(("name", .text(label(record.name))))
     if !record.ports.isEmpty { container.append(("ports", .sequence(record.ports.map(port)))) }
     var limits: [(String, YAMLValue)] = []
     if let cpus = request.resources.nanoCPUs { limits.append(("cpu", .text("\(cpus / 1_000_000)m"))) }
@@ -149,31 +181,39 @@ extension Engine {
     var resolver: [(String, YAMLValue)] = []
     if !request.dnsServers.isEmpty { resolver.append(("nameservers", texts(request.dnsServers))) }
     if !request.dnsSearch.isEmpty { resolver.append(("searches", texts(request.dnsSearch))) }
-    let options = request.dnsOptions.map { option -> YAMLValue in
-      let parts = option.split(separator: ":", maxSplits: 1).map(String.init)
+    let options = request.dnsOptions.compactMap { option -> YAMLValue? in
+      let parts = option.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard parts.first?.isEmpty == false else { return nil }
       return .mapping(zip(["name", "value"], parts).map { ($0, .text($1)) })
     }
     if !options.isEmpty { resolver.append(("options", .sequence(options))) }
     if !resolver.isEmpty { names.append(("dnsConfig", .mapping(resolver))) }
-    let aliases = request.extraHosts.compactMap { entry -> YAMLValue? in
-      let parts = entry.split(separator: ":", maxSplits: 1).map(String.init)
-      // The host's own address is known where the pod runs, not here.
-      guard parts.count == 2, parts[1] != "host-gateway" else { return nil }
-      return .mapping([("hostnames", texts([parts[0]])), ("ip", .text(parts[1]))])
-    }
+    let aliases = request.extraHosts.compactMap(alias)
     if !aliases.isEmpty { names.append(("hostAliases", .sequence(aliases))) }
     return names
+  }
+
+  /// Nil for what cannot be said here: the host's own address is known where the pod runs.
+  private static func alias(_ text: String) -> YAMLValue? {
+    guard let entry = try? HostEntry(parsing: text, gateway: nil) else { return nil }
+    return .mapping([
+      ("hostnames", .sequence(entry.names.map { .text($0.text) })), ("ip", .text("\(entry.address)")),
+    ])
+  }
+
+  /// `NET_ADMIN`, however it was written.
+  private static func kubernetesName(_ capability: String) -> String {
+    let name = capability.uppercased()
+    return name.hasPrefix("CAP_") ? String(name.dropFirst(4)) : name
   }
 
   private static func securityContext(_ request: RunRequest) -> [(String, YAMLValue)] {
     var context: [(String, YAMLValue)] = []
     if request.security.noNewPrivileges == true { context.append(("allowPrivilegeEscalation", .plain("false"))) }
     var rights: [(String, YAMLValue)] = []
-    if !request.addedCapabilities.isEmpty {
-      rights.append(("add", .sequence(request.addedCapabilities.map { .text($0) })))
-    }
-    if !request.droppedCapabilities.isEmpty {
-      rights.append(("drop", .sequence(request.droppedCapabilities.map { .text($0) })))
+    for (key, capabilities) in [("add", request.addedCapabilities), ("drop", request.droppedCapabilities)]
+    where !capabilities.isEmpty {
+      rights.append((key, .sequence(capabilities.map { .text(kubernetesName($0)) })))
     }
     if !rights.isEmpty { context.append(("capabilities", .mapping(rights))) }
     if request.isPrivileged { context.append(("privileged", .plain("true"))) }

@@ -190,7 +190,8 @@ public struct RunLine {
   /// A check as `--health-cmd` takes it; nil for none.
   private static func checkText(_ test: [String]) -> String? {
     switch test.first {
-    case "CMD-SHELL": test.dropFirst().first ?? ""
+    case "CMD-SHELL" where test.count <= 2: test.dropFirst().first ?? ""
+    case "CMD-SHELL": String(decoding: JSONValue(test).serialized(), as: UTF8.self)
     case "CMD": String(decoding: JSONValue(Array(test.dropFirst())).serialized(), as: UTF8.self)
     default: nil
     }

@@ -69,12 +69,12 @@ package struct Firewall: ~Copyable {
         FilterMessage.addSet(set, table: table, identifier: UInt32(truncatingIfNeeded: identifier + 1)))
     }
     for (set, elements) in network.filterElements {
-      messages.append(FilterMessage.addElements(elements, set: set.name, table: table))
+      messages += FilterMessage.addElements(elements, set: set.name, table: table)
     }
     // What was published before the rules went.
     for record in records {
       for (set, elements) in record.filterElements {
-        messages.append(FilterMessage.addElements(elements, set: set.name, table: table))
+        messages += FilterMessage.addElements(elements, set: set.name, table: table)
       }
     }
     for (chain, rules) in FilterRules.chains {
@@ -92,9 +92,9 @@ package struct Firewall: ~Copyable {
   package mutating func withdraw(_ network: Network) throws(NetworkError) {
     do throws(NetlinkRefusal) {
       for (set, elements) in network.filterElements {
-        let message = FilterMessage.removeElements(elements, set: set.name, table: FilterRules.table)
+        let messages = FilterMessage.removeElements(elements, set: set.name, table: FilterRules.table)
         do throws(NetlinkRefusal) {
-          try socket.perform(FilterMessage.batch([message]))
+          try socket.perform(FilterMessage.batch(messages))
         } catch {
           guard error.errno == .notFound else { throw error }
         }
@@ -107,13 +107,12 @@ package struct Firewall: ~Copyable {
 
   /// Changes elements in one transaction.
   mutating func change(
-    _ messages: [NetlinkMessage], _ act: String, _ thing: String, welcoming welcome: Errno? = nil
+    _ messages: [NetlinkMessage], _ act: String, _ thing: String
   ) throws(NetworkError) {
     guard !messages.isEmpty else { return }
     do throws(NetlinkRefusal) {
       try socket.perform(FilterMessage.batch(messages))
     } catch {
-      if let welcome, error.errno == welcome { return }
       throw .refused(act, thing, error)
     }
   }

@@ -107,18 +107,32 @@ package enum FilterMessage {
     return NetlinkMessage(type: newSet, flags: .create, payload: payload.bytes)
   }
 
+  /// How many elements a message takes: its list is one attribute, which holds less than 64 KiB, and an element of ours takes at
+  /// most 60 bytes.
+  static let elementLimit = 1024
+
   /// Puts elements into a set; those that are there stay, or, with `isNew`, refuse the batch (EEXIST).
   package static func addElements(
     _ elements: [FilterSetElement], set: String, table: String, isNew: Bool = false
-  ) -> NetlinkMessage {
-    NetlinkMessage(
-      type: newElements, flags: isNew ? [.create, .exclusive] : .create,
-      payload: elementsPayload(elements, set: set, table: table))
+  ) -> [NetlinkMessage] {
+    inPieces(elements).map {
+      NetlinkMessage(
+        type: newElements, flags: isNew ? [.create, .exclusive] : .create,
+        payload: elementsPayload($0, set: set, table: table))
+    }
   }
 
   /// Takes elements out of a set; one that is not there refuses the batch (ENOENT).
-  package static func removeElements(_ elements: [FilterSetElement], set: String, table: String) -> NetlinkMessage {
-    NetlinkMessage(type: deleteElements, flags: [], payload: elementsPayload(elements, set: set, table: table))
+  package static func removeElements(_ elements: [FilterSetElement], set: String, table: String) -> [NetlinkMessage] {
+    inPieces(elements).map {
+      NetlinkMessage(type: deleteElements, flags: [], payload: elementsPayload($0, set: set, table: table))
+    }
+  }
+
+  private static func inPieces(_ elements: [FilterSetElement]) -> [[FilterSetElement]] {
+    stride(from: 0, to: elements.count, by: elementLimit).map {
+      Array(elements[$0..<min($0 + elementLimit, elements.count)])
+    }
   }
 
   /// Asks whether elements are in a set; one that is not is refused (ENOENT).

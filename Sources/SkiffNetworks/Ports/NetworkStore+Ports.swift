@@ -61,7 +61,7 @@ extension PublishedPort {
 extension Firewall {
   /// Adds a container's ports; refused where one of them leads elsewhere already.
   mutating func publish(_ record: PortRecord) throws(NetworkError) {
-    let messages = record.filterElements.map { set, elements in
+    let messages = record.filterElements.flatMap { set, elements in
       FilterMessage.addElements(elements, set: set.name, table: FilterRules.table, isNew: true)
     }
     try change(messages, "publish", "ports of a container")
@@ -69,13 +69,28 @@ extension Firewall {
 
   /// Takes a container's ports out, those that are there.
   mutating func withdraw(_ record: PortRecord) throws(NetworkError) {
+    let (act, thing) = ("take back", "ports of a container")
+    func removal(_ elements: [FilterSetElement], _ set: FilterSet) -> [NetlinkMessage] {
+      FilterMessage.removeElements(
+        elements.map { FilterSetElement(key: $0.key) }, set: set.name, table: FilterRules.table)
+    }
+    if try makesChange(record.filterElements.flatMap { removal($1, $0) }, act, thing) { return }
+    // One by one: what a firewall's reload has flushed is gone already, and no reason to leave the others.
     for (set, elements) in record.filterElements {
-      // One by one: what a firewall's reload has flushed is gone already, and no reason to leave the others.
-      for element in elements {
-        let message = FilterMessage.removeElements(
-          [FilterSetElement(key: element.key)], set: set.name, table: FilterRules.table)
-        try change([message], "take back", "ports of a container", welcoming: .notFound)
-      }
+      for element in elements { _ = try makesChange(removal([element], set), act, thing) }
+    }
+  }
+
+  /// False where something of it is not there; then nothing of it was done.
+  private mutating func makesChange(
+    _ messages: [NetlinkMessage], _ act: String, _ thing: String
+  ) throws(NetworkError) -> Bool {
+    do throws(NetworkError) {
+      try change(messages, act, thing)
+      return true
+    } catch {
+      guard case .refused(_, _, .notFound, _) = error else { throw error }
+      return false
     }
   }
 }

@@ -1,6 +1,5 @@
 import SkiffCommandLine
 import SkiffEngine
-import SkiffKernel
 
 /// skiff generate run
 struct GenerateRun: Command {
@@ -52,7 +51,7 @@ struct GenerateSystemd: Command {
       return
     }
     let path = try EngineConfiguration.workingDirectoryPath() + "/" + unit.name
-    try GeneratedFile.write(unit.text, to: path)
+    try NewFile.write(unit.text, to: path, mode: NewFile.privateMode)
     Console.print(path)
   }
 }
@@ -76,21 +75,6 @@ struct GenerateKube: Command {
       Console.show(text)
       return
     }
-    try GeneratedFile.write(text, to: file)
-  }
-}
-
-/// A file that must not be there yet.
-private enum GeneratedFile {
-  static func write(_ text: String, to path: String) throws(EngineError) {
-    do throws(Errno) {
-      let file = try Descriptor.workingDirectory.open(
-        try KernelPath(path), [.writeOnly, .create, .exclusive], mode: 0o644)
-      try file.descriptor.writeAll(Array(text.utf8))
-      try file.descriptor.changeMode(0o644)
-    } catch {
-      guard error == .exists else { throw .kernel(act: "write", thing: path, cause: error) }
-      throw .refused("cannot write to \(path): the file exists")
-    }
+    try NewFile.write(text, to: file, mode: NewFile.privateMode)
   }
 }

@@ -193,14 +193,7 @@ struct CIDFile {
 
   func write(_ id: String) throws(EngineError) {
     guard let path else { return }
-    do throws(Errno) {
-      let file = try Descriptor.workingDirectory.open(
-        try KernelPath(path), [.writeOnly, .create, .exclusive], mode: 0o644)
-      try file.descriptor.writeAll(Array(id.utf8))
-      try file.descriptor.changeMode(0o644)
-    } catch {
-      throw .kernel(act: "write the id to", thing: path, cause: error)
-    }
+    try NewFile.write(id, to: path, mode: 0o644, act: "write the id to")
   }
 }
 

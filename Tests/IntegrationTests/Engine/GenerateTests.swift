@@ -134,6 +134,9 @@ extension Integration {
             harbour.path("run"), "generate", "systemd", "--new", "-f", "one",
           ])
         #expect(file.lines == [harbour.path("container-one.service")], "\(file)")
+        // It holds the variables, which may be passwords.
+        try store.skiff("generate", "kube", "-f", harbour.path("pod.yaml"), "one")
+        #expect(try shell("stat -c %a \(file.lines[0]) \(harbour.path("pod.yaml"))").lines == ["600", "600"])
         let verified = try IntegrationTests.run(["systemd-analyze", "verify", "--man=no", file.lines[0]])
         #expect(verified.code == 0 && verified.errors == "", "\(verified)")
         #expect(try store.attempt("generate", "kube", "-f", file.lines[0], "one").errors.contains("the file exists"))
@@ -183,6 +186,23 @@ extension Integration {
         #expect(pod.contains("  volumes:\n  - image:\n      reference: \"\(Store.image)\"\n"), "\(pod)")
         try store.skiff("rm", "one")
         try store.skiff("volume", "rm", "chest")
+      }
+    }
+
+    @Test func `what could break out of a unit or a pod stays inside`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try store.skiff(
+          "create", "--name", "odd_Name", "-e", "X=a\rExecStartPre=/bin/evil", "--stop-timeout", "9223372036854775807",
+          "--dns-option", ":", "--cap-add", "net_admin", "--add-host", "db=10.0.0.1", Store.image)
+        let unit = try store.skiff("generate", "systemd", "--new", "odd_Name").output
+        #expect(!unit.unicodeScalars.contains("\r") && unit.contains(#"X=a\x0dExecStartPre="#), "\(unit)")
+        #expect(unit.contains("TimeoutStopSec=infinity\n"))
+        let pod = try store.skiff("generate", "kube", "odd_Name").output
+        #expect(pod.contains("  name: \"odd-name-pod\"\n") && pod.contains("    name: \"odd-name\"\n"), "\(pod)")
+        #expect(pod.contains("- \"NET_ADMIN\"\n") && pod.contains("    - \"db\"\n    ip: \"10.0.0.1\"\n"), "\(pod)")
+        #expect(!pod.contains("options:"), "\(pod)")
+        try store.skiff("rm", "odd_Name")
       }
     }
   }

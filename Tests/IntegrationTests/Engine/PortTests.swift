@@ -229,6 +229,21 @@ extension Integration {
       }
     }
 
+    /// The elements of a map go to the kernel in messages that each hold only so many.
+    @Test func `thousands of ports are published and taken back`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try store.skiff(
+          "run", "--detach", "--name", "wide", "-p", "10000-14999:10000-14999/sctp", Store.image, "sleep", "60")
+
+        let listed = try shell("nft list map inet skiff ports").output
+        #expect(listed.contains("sctp . 10000") && listed.contains("sctp . 14999"))
+        #expect(try store.skiff("port", "wide").lines.count == 5000)
+        try store.skiff("rm", "--force", "wide")
+        #expect(try !shell("nft list map inet skiff ports").output.contains("sctp"))
+      }
+    }
+
     @Test(arguments: [
       (["-p", "80/icmp"], "invalid proto: icmp"), (["-p", "0"], "invalid containerPort: 0"),
       (["-p", "70000:80"], "invalid hostPort: 70000"), (["-p", "1-3:80-81"], "invalid ranges specified"),
