@@ -111,7 +111,7 @@ static long replace_pages(int file) {
 
 // Field `number` of proc_pid_stat(5), counted from 1; the second one may hold spaces and parentheses.
 static unsigned long field(const char *text, const char *end, int number) {
-  const char *at = end;
+  const char *at = end - 1;
   while (at > text && *at != ')') at--;
   for (int current = 2; current < number && at < end; at++)
     if (*at == ' ') current++;

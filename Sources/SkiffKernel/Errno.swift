@@ -28,6 +28,8 @@ extension Errno {
   package static var noSuchDevice: Errno { Errno(ENODEV) }
   package static var notDirectory: Errno { Errno(ENOTDIR) }
   package static var isDirectory: Errno { Errno(EISDIR) }
+  package static var tooManyFiles: Errno { Errno(EMFILE) }
+  package static var fileTableFull: Errno { Errno(ENFILE) }
   package static var invalidArgument: Errno { Errno(EINVAL) }
   package static var textBusy: Errno { Errno(ETXTBSY) }
   package static var fileTooLarge: Errno { Errno(EFBIG) }

@@ -83,6 +83,19 @@ extension Descriptor {
       })
   }
 
+  /// Has the kernel find out whether the other end of a silent connection of TCP is still there, and end it where it is not; a
+  /// listening socket hands this on to its connections (tcp(7), SO_KEEPALIVE).
+  package func keepAlive(afterSeconds seconds: Int32) throws(Errno) {
+    let socketLevel: UInt = 1
+    let keepAliveOption: UInt = 9
+    let tcpLevel: UInt = 6
+    let idleOption: UInt = 4
+    let intervalOption: UInt = 5
+    try setSocketOption(level: socketLevel, option: keepAliveOption, to: 1)
+    try setSocketOption(level: tcpLevel, option: idleOption, to: seconds)
+    try setSocketOption(level: tcpLevel, option: intervalOption, to: seconds)
+  }
+
   /// Where the socket is bound (getsockname(2)).
   package func localEnd() throws(Errno) -> InternetEnd {
     var bytes: (UInt64, UInt64) = (0, 0)

@@ -49,10 +49,11 @@ package struct SpawnedProcess: ~Copyable {
 /// Safe in a program of several threads: between clone and exec the child makes system calls on memory laid out before, and
 /// neither allocates nor takes a lock. It starts with default signal actions and an empty signal mask.
 package func spawn(_ program: Descriptor, _ request: SpawnRequest) throws(Errno) -> SpawnedProcess {
-  let report = try makePipe()
-  let (reportEnd, childEnd) = (report.reading, report.writing)
   let arguments = try StringVector(request.arguments)
   let environment = try StringVector(request.environment)
+  // Plain numbers, which nothing closes by itself: nothing from here to the clone may throw.
+  let report = try makePipe()
+  let (reportEnd, childEnd) = (report.reading, report.writing)
   let highestTarget = request.files.reduce(Int32(2)) { max($0, $1.target) }
   let layout = SpawnLayout(
     program: program.number, report: childEnd, arguments: arguments.address, environment: environment.address,

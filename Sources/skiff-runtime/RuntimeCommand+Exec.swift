@@ -27,7 +27,7 @@ extension RuntimeCommand {
     request.ignoresPause = arguments.has("ignore-paused")
     request.pidFilePath = arguments.value("pid-file")
     request.consoleSocketPath = arguments.value("console-socket")
-    request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    request.preservedDescriptors = try preservedDescriptors(arguments)
     request.extraCapabilities = arguments.values("cap")
     if arguments.has("tty") { request.wantsTerminal = true }
     // Also `=false`, for a container that has it.

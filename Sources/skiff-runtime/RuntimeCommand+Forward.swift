@@ -15,10 +15,13 @@ extension RuntimeCommand {
       entrances.append(PortForwarder.Entrance(kind: kind, socket: Descriptor(Int32(4 + index)), target: target))
     }
     try closeOnExec(preserving: 0)
+    // A connection takes two. Where that is refused there are fewer of them.
+    try? ProcessControl.raiseOpenFileLimit()
     try Self.becomeNobody()
     // It ends with the container, not with the session that it came from.
     for signal in [Signal.hangup, Signal.interrupt, Signal.quit, Signal.pipe] { try Signal.ignore(signal) }
-    var forwarder = PortForwarder(container: Descriptor(3), entrances: entrances)
+    var forwarder = PortForwarder(
+      container: Descriptor(3), entrances: entrances, openFileLimit: try ProcessControl.openFileLimit)
     try forwarder.run()
     return 0
   }

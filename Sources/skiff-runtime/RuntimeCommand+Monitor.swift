@@ -10,11 +10,17 @@ extension RuntimeCommand {
       [.value("sync-fd"), .value("attach-fd"), .value("lifeline-fd"), .value("preserve-fds"), .flag("network")])
     guard arguments.positional.isEmpty, let sync = try arguments.number("sync-fd", Int32.self), sync > 2
     else { throw UsageError(words: "monitor needs --sync-fd") }
-    let preserved = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    let attach = try arguments.number("attach-fd", Int32.self)
+    let lifeline = try arguments.number("lifeline-fd", Int32.self)
+    for (name, number) in [("attach-fd", attach), ("lifeline-fd", lifeline)] {
+      if let number, number <= 2 {
+        throw UsageError(words: "invalid value \"\(number)\" for flag --\(name): it must be 3 or more")
+      }
+    }
+    let preserved = try preservedDescriptors(arguments)
     try closeOnExec(preserving: preserved)
     return Monitor.run(
-      syncNumber: sync, attachNumber: try arguments.number("attach-fd", Int32.self),
-      lifelineNumber: try arguments.number("lifeline-fd", Int32.self), makesNetwork: arguments.has("network"),
+      syncNumber: sync, attachNumber: attach, lifelineNumber: lifeline, makesNetwork: arguments.has("network"),
       preservedDescriptors: preserved)
   }
 }

@@ -21,7 +21,7 @@ extension RuntimeCommand {
     request.consoleSocketPath = arguments.value("console-socket")
     request.usesPivot = !arguments.has("no-pivot")
     request.joinsNewKeyring = !arguments.has("no-new-keyring")
-    request.preservedDescriptors = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    request.preservedDescriptors = try preservedDescriptors(arguments)
     request.activation = SocketActivation.ofCaller()
     request.notifySocketPath = ServiceManager.notifySocketOfCaller()
     request.cgroupManager = cgroupManager
@@ -42,6 +42,17 @@ extension RuntimeCommand {
   /// The first may start the program anew, so it comes before anything is read from an inherited file.
   func enterProtection() throws {
     try SelfProtection.ensure(arguments: self.arguments, environment: ProcessEnvironment.all())
+  }
+
+  /// `--preserve-fds`: how many open files, from number 3 on, the container's process gets beside the standard streams.
+  func preservedDescriptors(_ arguments: ParsedArguments) throws(UsageError) -> UInt32 {
+    let limit: UInt32 = 1024
+    let count = try arguments.number("preserve-fds", UInt32.self) ?? 0
+    guard count <= limit else {
+      throw UsageError(
+        words: "invalid value \"\(count)\" for flag --preserve-fds: at most \(limit) files are passed on")
+    }
+    return count
   }
 
   func closeOnExec(preserving count: UInt32) throws {

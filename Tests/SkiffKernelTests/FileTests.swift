@@ -52,6 +52,21 @@ import Testing
     #expect(throws: Errno.fileTooLarge) { try directory.descriptor.readFile("file", limitBytes: 2) }
   }
 
+  @Test func `two names change places, and neither is made`() throws {
+    let scratch = TreeScratch()
+    scratch.run("mkdir one two; touch one/first two/second")
+    let directory = try scratch.open()
+
+    try directory.descriptor.exchange("one", with: "two", in: directory.descriptor)
+
+    #expect(try directory.descriptor.status("one/second").type == .regular)
+    #expect(try directory.descriptor.status("two/first").type == .regular)
+    #expect(throws: Errno.notFound) {
+      try directory.descriptor.exchange("one", with: "three", in: directory.descriptor)
+    }
+    #expect(try directory.descriptor.sortedEntries(limit: 10).count == 2)
+  }
+
   @Test func `only a regular file is read`() throws {
     let scratch = TreeScratch()
     scratch.run("mkfifo pipe; ln -s /etc/passwd link")

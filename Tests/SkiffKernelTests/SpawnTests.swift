@@ -51,4 +51,26 @@ import Testing
     #expect(throws: Errno.accessDenied) { try process.confirmStarted() }
     #expect(try process.wait() == .exited(127))
   }
+
+  @Test func `a word that no program can be given leaves nothing open`() throws {
+    let shell = try Descriptor.workingDirectory.open("/bin/sh", [.readOnly])
+    func openFiles() throws -> Int {
+      let directory = try Descriptor.workingDirectory.open("/proc/self/fd", [.readOnly, .directory])
+      var listing = DirectoryListing(directory.descriptor)
+      var count = 0
+      while try listing.next() != nil { count += 1 }
+      return count
+    }
+    let before = try openFiles()
+    let attempts = 200
+
+    for _ in 0..<attempts {
+      #expect(throws: Errno.invalidArgument) {
+        _ = try spawn(shell.descriptor, SpawnRequest(arguments: ["sh", "a\u{0}b"], environment: []))
+      }
+    }
+
+    // Other tests have files open, too, but not two for each of these.
+    #expect(try openFiles() < before + attempts)
+  }
 }

@@ -29,32 +29,67 @@ package struct PortForwarder {
   private var connections: [Connection] = []
   private var conversations: [Conversation] = []
   private var buffer = [UInt8](repeating: 0, count: 65_536)
+  private let connectionLimit: Int
+  private let conversationLimit: Int
+  /// When connections are accepted again, by the monotonic clock; nil where they are.
+  private var restsUntil: Int64?
 
-  private static let connectionLimit = 1024
-  private static let conversationLimit = 1024
+  private static let mostConnections = 1024
+  private static let mostConversations = 1024
   private static let silenceMilliseconds: Int64 = 90_000
+  /// How long nothing is accepted when the machine has no file, or no memory, for one more.
+  private static let restMilliseconds: Int64 = 100
+  /// After so much silence the other end of a connection is asked whether it is still there.
+  private static let keepAliveSeconds: Int32 = 60
 
-  /// - Parameter container: a handle on its first process; its end is the end of this.
-  package init(container: Descriptor, entrances: [Entrance]) {
+  /// - Parameters:
+  ///   - container: a handle on its first process; its end is the end of this.
+  ///   - openFileLimit: how many files this process may have open.
+  package init(container: Descriptor, entrances: [Entrance], openFileLimit: UInt64) {
     self.container = container
     self.entrances = entrances
+    // The standard streams, the container, and some that come and go.
+    let others = 16
+    let spare = max(4, Int(clamping: openFileLimit) - others - entrances.count)
+    // Half of them for connections, of two files each; the other half for conversations.
+    connectionLimit = min(Self.mostConnections, spare / 4)
+    conversationLimit = min(Self.mostConversations, spare / 2)
+    for entrance in entrances where entrance.kind == .stream {
+      // Its connections inherit it.
+      try? entrance.socket.keepAlive(afterSeconds: Self.keepAliveSeconds)
+    }
   }
 
   /// Runs until the container has ended.
   package mutating func run() throws(Errno) {
     while true {
       var entries = [PollEntry(container, .readable)]
-      let mayAccept = connections.count < Self.connectionLimit
+      let mayAccept = !isResting() && connections.count < connectionLimit
       for entrance in entrances {
         entries.append(PollEntry(entrance.kind == .datagram || mayAccept ? entrance.socket : nil, .readable))
       }
       for connection in connections { entries += connection.wishes }
       for conversation in conversations { entries.append(PollEntry(conversation.socket, .readable)) }
-      try poll(&entries, timeoutMilliseconds: conversations.isEmpty ? nil : Self.silenceMilliseconds)
+      try poll(&entries, timeoutMilliseconds: patience)
       if !entries[0].events.isEmpty { return }
       serve(entries)
     }
   }
+
+  /// How long may be waited; nil for ever.
+  private var patience: Int64? {
+    if restsUntil != nil { return Self.restMilliseconds }
+    return conversations.isEmpty ? nil : Self.silenceMilliseconds
+  }
+
+  private mutating func isResting() -> Bool {
+    guard let end = restsUntil else { return false }
+    if Self.now() < end { return true }
+    restsUntil = nil
+    return false
+  }
+
+  private static func now() -> Int64 { ClockTime.monotonic().totalNanoseconds / 1_000_000 }
 
   private mutating func serve(_ entries: [PollEntry]) {
     var place = 1 + entrances.count
@@ -62,7 +97,7 @@ package struct PortForwarder {
       connection.serve(client: entries[place].events, server: entries[place + 1].events)
       place += 2
     }
-    let now = ClockTime.monotonic().totalNanoseconds / 1_000_000
+    let now = Self.now()
     for conversation in conversations {
       if !entries[place].events.isEmpty { conversation.answer(&buffer, now) }
       place += 1
@@ -78,13 +113,19 @@ package struct PortForwarder {
   }
 
   private mutating func accept(_ entrance: Entrance) {
-    while connections.count < Self.connectionLimit {
+    while connections.count < connectionLimit {
       do throws(Errno) {
         guard let client = try entrance.socket.acceptWaiting() else { return }
         let server = try InternetSocket.connect(.stream, to: entrance.target)
+        try? server.descriptor.keepAlive(afterSeconds: Self.keepAliveSeconds)
         connections.append(Connection(client: client, server: server))
       } catch {
         // One that went away again, or no more files for now: the others go on.
+        switch error {
+        // It still waits: asked for at once, it would wake us again and again.
+        case .tooManyFiles, .fileTableFull, .noMemory, .noBuffers: restsUntil = Self.now() + Self.restMilliseconds
+        default: break
+        }
         return
       }
     }
@@ -101,7 +142,7 @@ package struct PortForwarder {
           conversation = known
         } else {
           let socket = try InternetSocket.connect(.datagram, to: entrance.target)
-          if conversations.count >= Self.conversationLimit { conversations.removeFirst() }
+          if conversations.count >= conversationLimit { conversations.removeFirst() }
           conversation = Conversation(socket, sender: sender, entrance: entrance.socket)
           conversations.append(conversation)
         }

@@ -62,7 +62,9 @@ package struct HealthCheck: Equatable, Sendable {
 
   /// Nil where a member is missing or makes no sense.
   package init?(_ json: JSONValue) {
+    // No program can be given a word with a zero inside (execve(2)).
     guard let command = json["command"]?.array?.compactMap(\.string), !command.isEmpty,
+      !command.contains(where: { $0.utf8.contains(0) }),
       let interval = json["interval"]?.integer, let timeout = json["timeout"]?.integer,
       let startPeriod = json["startPeriod"]?.integer, let startInterval = json["startInterval"]?.integer,
       let retries = json["retries"]?.integer, let action = json["action"]?.string.flatMap(HealthAction.init(rawValue:)),

@@ -42,10 +42,13 @@ final class HealthWatch {
   /// How often it did in a row, and how often it did not.
   private var startupSuccesses: Int64 = 0
   private var startupFailures: Int64 = 0
+  private var hasToldRefusal = false
   private var waiting: [AttachedClient] = []
 
   /// How often a paused container is looked at.
   private static let pausedMilliseconds: Int64 = 250
+  /// When it is tried again to end a container that could not be ended.
+  private static let retryMilliseconds: Int64 = 1000
 
   /// - Parameters:
   ///   - save: keeps the state for others to see.
@@ -233,18 +236,34 @@ final class HealthWatch {
 
   private func ask(_ sentence: Sentence) {
     self.sentence = sentence
-    end(with: check.stopSignal)
+    guard end(with: check.stopSignal) else { return }
     if check.stopSignal != Signal.kill, check.stopTimeoutMilliseconds >= 0 {
       killDeadline = HealthProbe.now() &+ check.stopTimeoutMilliseconds
     }
   }
 
-  private func end(with signal: Int32) {
+  /// False where the signal could not be sent: then the container is killed a moment later, which is tried until it has ended.
+  @discardableResult
+  private func end(with signal: Int32) -> Bool {
     do throws(RuntimeError) {
-      guard let id = try? ContainerID(record.id) else { return }
+      guard let id = try? ContainerID(record.id) else { return true }
       try runtime.kill(id, signal: signal, all: signal == Signal.kill)
+      return true
     } catch {
       // It has ended by itself in the same moment.
+      if case .notRunning = error { return true }
+      if !hasToldRefusal { note(error) }
+      killDeadline = HealthProbe.now() &+ Self.retryMilliseconds
+      return false
     }
+  }
+
+  /// Keeps for others to see why an unhealthy container was not ended.
+  private func note(_ error: RuntimeError) {
+    hasToldRefusal = true
+    let time = WallClock.now()
+    state.note(
+      HealthResult(start: time, end: time, exitCode: -1, output: "cannot end the container: \(error)"), check.log)
+    save(state)
   }
 }

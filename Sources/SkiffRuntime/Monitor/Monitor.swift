@@ -146,23 +146,24 @@ package struct Monitor {
     let wasKilledForMemory = made.record.cgroup.flatMap { try? $0.oomKillCount() } ?? 0
     let code = status.shellCode
     let finished = ClockTime.now()
-    let record: JSONValue = [
-      "exitCode": .integer(Int64(code)), "oomKilled": .bool(wasKilledForMemory > 0),
-      "startedAt": .string(WallClock.text(started)), "finishedAt": .string(WallClock.text(finished)), "error": "",
-    ]
+    let ran = ClockTime.monotonic().totalNanoseconds &- began.totalNanoseconds
+    let ending = Ending(
+      code: code, ranOutOfMemory: wasKilledForMemory > 0, started: started, finished: finished,
+      ranMilliseconds: ran / 1_000_000)
     // By now it may have another name, and another restart policy.
     let container = containerRecord()
     // Before the record of the end: at no moment does the container seem to have ended for good.
-    let ranMilliseconds = (ClockTime.monotonic().totalNanoseconds &- began.totalNanoseconds) / 1_000_000
-    let restart = pendingRestart(container, code: code, ranMilliseconds: ranMilliseconds, finished: finished, sentence)
+    var refusal = ""
+    let restart = pendingRestart(container, ending, sentence, refusal: &refusal)
     // Before anybody can act on the end, so that what they do is told after it.
     tellEnd(code, ranOutOfMemory: wasKilledForMemory > 0, name: container?["name"]?.string)
     var failure: RuntimeError?
     do throws(RuntimeError) {
-      try ExitFile.write(record.serialized(), to: settings.exitFile)
+      try ExitFile.write(ending.document(error: refusal), to: settings.exitFile)
     } catch {
       failure = error
     }
+    if !settings.keepsExit, restart == nil { streams.tellFilesLeft() }
     do throws(RuntimeError) {
       _ = try runtime.cleanUp(made.record, made.directory.descriptor)
       if let id = try? ContainerID(settings.id) { try store.remove(id) }
@@ -173,13 +174,35 @@ package struct Monitor {
     // Whoever waits has the code; the record may take its time to outlive a power failure.
     if settings.keepsExit { ExitFile.synchronize(settings.exitFile) }
     if let restart {
-      seeTo(restart)
+      seeTo(restart, after: ending)
       if let failure { throw failure }
       return
     }
     // A first client that has heard of the end cleans up itself.
     if !isHeard { runExitCommand() }
     if let failure { throw failure }
+  }
+
+  /// How the container ended.
+  private struct Ending {
+    var code: Int32
+    var ranOutOfMemory: Bool
+    var started: ClockTime
+    var finished: ClockTime
+    /// By the clock that never jumps.
+    var ranMilliseconds: Int64
+
+    /// The exit record.
+    ///
+    /// - Parameter error: why what should have followed did not.
+    func document(error: String) -> [UInt8] {
+      let record: JSONValue = [
+        "exitCode": .integer(Int64(code)), "oomKilled": .bool(ranOutOfMemory),
+        "startedAt": .string(WallClock.text(started)), "finishedAt": .string(WallClock.text(finished)),
+        "error": .string(error),
+      ]
+      return record.serialized()
+    }
   }
 
   /// Tells of the end in the journal, under the name that the container has by now.
@@ -210,9 +233,10 @@ package struct Monitor {
   // MARK: Starting again
 
   /// The restart that the container's policy asks for after this end; nil where it has ended for good.
+  ///
+  /// - Parameter refusal: why a restart that is asked for cannot be.
   private func pendingRestart(
-    _ container: JSONValue?, code: Int32, ranMilliseconds: Int64, finished: ClockTime,
-    _ sentence: HealthWatch.Sentence?
+    _ container: JSONValue?, _ ending: Ending, _ sentence: HealthWatch.Sentence?, refusal: inout String
   ) -> PendingRestart? {
     let policy = Self.policy(container)
     guard sentence != .stop, policy.name != .no || sentence == .restart, let path = try? KernelPath(containerPath),
@@ -222,12 +246,17 @@ package struct Monitor {
     let progress = PendingRestart.progress(in: directory.descriptor)
     guard
       sentence == .restart
-        || policy.restarts(afterCode: code, wasUnhealthy: sentence == .failure, count: progress.count)
+        || policy.restarts(afterCode: ending.code, wasUnhealthy: sentence == .failure, count: progress.count)
     else { return nil }
-    // Where not even this can be written the container stays as it ended.
-    return try? PendingRestart(
-      progress.next(afterRunOf: ranMilliseconds), code: code, finishedAt: WallClock.text(finished),
-      in: directory.descriptor)
+    do throws(Errno) {
+      return try PendingRestart(
+        progress.next(afterRunOf: ending.ranMilliseconds), code: ending.code,
+        finishedAt: WallClock.text(ending.finished), in: directory.descriptor)
+    } catch {
+      // Where not even this can be written the container stays as it ended.
+      refusal = "cannot start the container again: cannot write \(containerPath)/\(PendingRestart.fileName): \(error)"
+      return nil
+    }
   }
 
   /// Nothing that can be understood is no policy.
@@ -288,7 +317,7 @@ package struct Monitor {
   // MARK: The end
 
   /// Waits for the time of a restart and becomes the engine's command for it.
-  private func seeTo(_ restart: borrowing PendingRestart) {
+  private func seeTo(_ restart: borrowing PendingRestart, after ending: Ending) {
     switch restart.wait() {
     case .overtaken: return
     case .calledOff: runExitCommand()
@@ -296,26 +325,51 @@ package struct Monitor {
       var command = settings.restartCommand
       // The policy was changed while the container ran.
       if command.isEmpty { command = (try? MonitorSettings.read(in: containerPath))?.restartCommand ?? [] }
-      guard !command.isEmpty, let lock = try? restart.handOver() else { return }
+      let refusal = begin(restart, by: command)
+      // It stays as it ended, and says why.
+      do throws(RuntimeError) {
+        try ExitFile.write(
+          ending.document(error: "cannot start the container again: \(refusal)"), to: settings.exitFile)
+      } catch {
+        // The record of the end is there; the reason is lost with the disk.
+      }
+      runExitCommand()
+    }
+  }
+
+  /// Becomes the command that starts the container again; comes back only with what is in the way.
+  private func begin(_ restart: borrowing PendingRestart, by command: [String]) -> String {
+    guard let program = command.first else { return "nothing says how" }
+    do throws(Errno) {
+      let lock = try restart.handOver()
       // The manager that heard of this start hears of the next.
       let manager = settings.notify.map { ["NOTIFY_SOCKET=\($0.socket)"] } ?? []
-      become(command + ["--restart-lock", String(lock), settings.id], adding: manager)
+      let failure = become(command + ["--restart-lock", String(lock), settings.id], adding: manager)
+      // What this process becomes next must not have it.
+      restart.keep()
+      throw failure
+    } catch {
+      return "cannot execute \(program): \(error)"
     }
   }
 
   /// Becomes the command that the engine left for the end; comes back only when there is none, or it cannot be executed.
   private func runExitCommand() {
-    become(settings.exitCommand)
+    if !settings.exitCommand.isEmpty { _ = become(settings.exitCommand) }
   }
 
-  private func become(_ command: [String], adding environment: [String] = []) {
-    guard let program = command.first, let path = try? KernelPath(program),
-      let image = try? ExecImage(arguments: command, environment: ProcessEnvironment.all() + environment)
-    else { return }
-    // As long as somebody has the container in hand no other command takes what is left of it for its own to clear. If this cannot be
-    // had both may be at it, and one of them is told that there is nothing any more.
-    try? lifeline?.setCloseOnExec(false)
-    _ = image.execute(path)
+  /// Comes back only with an error.
+  private func become(_ command: [String], adding environment: [String] = []) -> Errno {
+    do throws(Errno) {
+      let path = try KernelPath(command.first ?? "")
+      let image = try ExecImage(arguments: command, environment: ProcessEnvironment.all() + environment)
+      // As long as somebody has the container in hand no other command takes what is left of it for its own to clear. If this cannot
+      // be had both may be at it, and one of them is told that there is nothing any more.
+      try? lifeline?.setCloseOnExec(false)
+      return image.execute(path)
+    } catch {
+      return error
+    }
   }
 }
 

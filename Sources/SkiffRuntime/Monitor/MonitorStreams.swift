@@ -3,8 +3,8 @@ internal import SkiffSpec
 
 /// The container's streams as the monitor holds them: pipes or a terminal on one side, the log and attached clients on the other.
 ///
-/// Nothing is lost and nothing grows: while a client or the container does not take what is waiting for it, what would add to it
-/// is not read.
+/// Nothing is lost and nothing grows: while a client, the journal or the container does not take what is waiting for it, what would add
+/// to it is not read.
 final class MonitorStreams {
   private static let clientLimit = 32
   private var containerFiles = DescriptorTable()
@@ -130,6 +130,9 @@ final class MonitorStreams {
 
   // MARK: Carrying
 
+  /// After so long a container is taken for one that stays.
+  private static let settlingMilliseconds: Int64 = 2000
+
   /// Carries until the process has ended and what it wrote is passed on.
   func carry(
     until process: Descriptor, minding health: HealthWatch?, within limit: TimeLimit?, hearing notify: NotifySocket?
@@ -137,21 +140,29 @@ final class MonitorStreams {
     self.health = health
     self.notify = notify
     defer { (self.health, self.notify) = (nil, nil) }
+    let began = ClockTime.monotonic().totalNanoseconds
+    var isAtRest = false
     while true {
-      if let status = turn(
-        process, timeoutMilliseconds: earlier(health?.millisecondsLeft, limit?.millisecondsLeft))
-      {
+      let deadline = earlier(health?.millisecondsLeft, limit?.millisecondsLeft)
+      let timeout = earlier(deadline, isAtRest ? nil : Self.settlingMilliseconds)
+      if let status = turn(process, timeoutMilliseconds: timeout) {
         drain()
         return status
       }
       limit?.proceed()
+      let lived = ClockTime.monotonic().totalNanoseconds &- began
+      if isAtRest || lived < Self.settlingMilliseconds * 1_000_000 { continue }
+      // What it took to make the container is not needed until its end; one that lives a moment only is not kept waiting for this.
+      ProcessControl.releaseMemory()
+      isAtRest = true
     }
   }
 
   /// Waits once and does what there is to do; gives the status when the process has ended.
   private func turn(_ process: Descriptor, timeoutMilliseconds: Int64? = nil) -> ExitStatus? {
     // Held back as long as somebody has not taken what came before.
-    let mayRead = !clients.contains { $0.isFull }
+    let isBehind = log?.holdsBack ?? false
+    let mayRead = !isBehind && !clients.contains { $0.isFull }
     let mayTakeInput = pendingInput.isEmpty
     let sink = lend(console) ?? lend(input)
     var entries = [
@@ -216,7 +227,12 @@ final class MonitorStreams {
 
   /// Passes on what is there; false at the end of the stream.
   private func read(_ file: Descriptor?, stream: UInt8) -> Bool {
-    guard let file, let count = try? file.read(into: &buffer), count > 0 else { return false }
+    pass(file, stream: stream) > 0
+  }
+
+  /// Gives how many bytes were passed on; 0 at the end of the stream.
+  private func pass(_ file: Descriptor?, stream: UInt8) -> Int {
+    guard let file, let count = try? file.read(into: &buffer), count > 0 else { return 0 }
     log?.write(buffer.span.extracting(0..<count), isError: stream == 2)
     var start = 0
     while start < count, !clients.isEmpty {
@@ -224,12 +240,12 @@ final class MonitorStreams {
       for client in clients { client.send(stream == 2 ? .errorOutput : .output, buffer[start..<end]) }
       start = end
     }
-    if count == buffer.count, count < Self.busyPipeBytes, clients.isEmpty {
+    if count == buffer.count, count < Self.busyPipeBytes, clients.isEmpty, log?.takesLargePieces ?? true {
       // A terminal stays as it is, and a pipe that may not grow does, too.
       try? file.setPipeCapacity(Self.busyPipeBytes)
       buffer = [UInt8](repeating: 0, count: Self.busyPipeBytes)
     }
-    return true
+    return count
   }
 
   private func take(from client: AttachedClient) {
@@ -251,7 +267,7 @@ final class MonitorStreams {
       // A terminal that has gone has no size.
       try? console.setWindowSize(size)
     case .healthCheck: health?.askNow(for: client)
-    case .output, .errorOutput, .exit, .healthResult: break
+    case .output, .errorOutput, .exit, .healthResult, .filesLeft: break
     }
   }
 
@@ -276,20 +292,43 @@ final class MonitorStreams {
   }
 
   /// What was written before the end and is still on the way. A process that has left the container's PID namespace may hold a
-  /// stream open for ever: only what is there at once is taken.
+  /// stream open for ever, and write to it: only what is there at once is taken, and no more than a pipe can hold (pipe(7),
+  /// pipe-max-size), for a client that does not read has it wait in here.
   private func drain() {
     let roundLimit = 4096
+    let streamLimitBytes = 1 << 20
+    var (taken, takenOfErrors) = (0, 0)
     for _ in 0..<roundLimit {
+      // A journal that has stopped takes nothing more: then nothing more can be kept.
+      guard log?.makeRoom() ?? true else { break }
+      let mayTake = taken < streamLimitBytes
       var entries = [
-        PollEntry(lend(console), .readable), PollEntry(lend(output), .readable),
-        PollEntry(lend(errorOutput), .readable),
+        PollEntry(mayTake ? lend(console) : nil, .readable), PollEntry(mayTake ? lend(output) : nil, .readable),
+        PollEntry(takenOfErrors < streamLimitBytes ? lend(errorOutput) : nil, .readable),
       ]
       guard (try? poll(&entries, timeoutMilliseconds: 0)) ?? 0 > 0 else { break }
-      if !entries[0].events.isEmpty { readConsole() }
-      if !entries[1].events.isEmpty, !read(lend(output), stream: 1) { output = nil }
-      if !entries[2].events.isEmpty, !read(lend(errorOutput), stream: 2) { errorOutput = nil }
+      if !entries[0].events.isEmpty {
+        let count = pass(lend(console), stream: 1)
+        taken += count
+        if count == 0 { console = nil }
+      }
+      if !entries[1].events.isEmpty {
+        let count = pass(lend(output), stream: 1)
+        taken += count
+        if count == 0 { output = nil }
+      }
+      if !entries[2].events.isEmpty {
+        let count = pass(lend(errorOutput), stream: 2)
+        takenOfErrors += count
+        if count == 0 { errorOutput = nil }
+      }
     }
     log?.finish(packs: packsAtEnd)
+  }
+
+  /// Lets the first client remove the files of a container that has ended.
+  func tellFilesLeft() {
+    firstClient?.send(.filesLeft, [])
   }
 
   /// The last packet to everyone; those that are slow get a moment. Gives whether the first client has got all that was for it.

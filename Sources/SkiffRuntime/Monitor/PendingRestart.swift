@@ -97,5 +97,11 @@ package struct PendingRestart: ~Copyable {
     return file.descriptor.number
   }
 
+  /// Takes that back.
+  func keep() {
+    // An open file that is there can be marked.
+    try? file.descriptor.setCloseOnExec(true)
+  }
+
   private static func now() -> Int64 { ClockTime.monotonic().totalNanoseconds / 1_000_000 }
 }

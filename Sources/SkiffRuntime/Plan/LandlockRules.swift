@@ -80,6 +80,9 @@ package struct LandlockRules: Equatable, Sendable {
   /// Why the rules cannot be kept by the kernel; nil where they can.
   package func obstacle(version: Int) -> String? {
     if version == 0 { return "this kernel has no Landlock, or it is switched off (lsm=landlock)" }
+    if !places.isEmpty, version < 3 {
+      return "rules about files need Landlock 3 (Linux 6.2): an older one lets every file be cut short (truncate(2))"
+    }
     if connects != nil || binds != nil, version < 4 { return "rules about ports need Landlock 4 (Linux 6.7)" }
     return nil
   }

@@ -155,7 +155,7 @@ extension LaunchPlanner {
   private func pathInContainer(_ path: String) -> String? {
     let (path, root) = (Self.normalized(path), Self.normalized(circumstances.rootPath))
     guard root != "/", path.hasPrefix(root + "/") else { return nil }
-    return String(path.dropFirst(root.utf8.count))
+    return String(decoding: path.utf8.dropFirst(root.utf8.count), as: UTF8.self)
   }
 
   /// Whether a mount that was planned before lies on the path, above it or beneath it.

@@ -49,7 +49,8 @@ extension LaunchStep {
     case .setSecurityAttribute(let attribute):
       return LaunchError("cannot take the label \(attribute.text): \(error) (is it loaded in the kernel?)")
     case .makeLandlockRuleset where error == .noSystemCall:
-      return LaunchError("cannot restrict the container by Landlock: this kernel has none, or none that knows ports")
+      return LaunchError(
+        "cannot restrict the container by Landlock: this kernel has none, or one too old for these rules")
     case .allowByLandlock(let place):
       return LaunchError("cannot let the container reach \(place.path) (landlock): \(error)")
     case .restrictByLandlock:

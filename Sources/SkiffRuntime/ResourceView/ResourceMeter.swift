@@ -9,6 +9,8 @@ struct ResourceMeter {
 
   private static let limitBytes = 4 << 20
   private static let threadLimit = 4096
+  /// Of groups that the container has made beneath its own.
+  private static let groupLimit = 1024
   private static let ticksPerSecond: Int64 = 100
 
   /// - Parameter ageMilliseconds: for how long the container's first process has been there.
@@ -161,10 +163,29 @@ struct ResourceMeter {
 
   private func countThreads(_ sample: inout ResourceSample) {
     guard let entry = cgroup.entry(of: "pids") ?? cgroup.entries.first else { return }
-    let file = entry.directory + (entry.isUnified ? "/cgroup.threads" : "/tasks")
-    for word in Self.text(file).split(separator: "\n").prefix(Self.threadLimit) {
+    let name = entry.isUnified ? "/cgroup.threads" : "/tasks"
+    var counted = ResourceSample()
+    var groups = 0
+    do throws(CgroupError) {
+      // A container that runs a service manager has its threads in groups beneath its own.
+      try CgroupMembers.walk(entry.directory) { (path) throws(CgroupError) in
+        groups += 1
+        Self.count(Self.text(path + name), in: &counted)
+        return counted.threads < Self.threadLimit && groups < Self.groupLimit
+      }
+    } catch {
+      // Those that were found are told of.
+    }
+    sample.threads = counted.threads
+    sample.runningThreads = counted.runningThreads
+    sample.blockedThreads = counted.blockedThreads
+  }
+
+  /// Adds the threads that a group lists.
+  private static func count(_ list: String, in sample: inout ResourceSample) {
+    for word in list.split(separator: "\n").prefix(max(0, threadLimit - sample.threads)) {
       sample.threads += 1
-      let status = Self.text("/proc/\(word)/stat")
+      let status = text("/proc/\(word)/stat")
       // The name, in brackets, may hold anything; the state follows the last bracket.
       guard let bracket = status.lastIndex(of: ")") else { continue }
       switch status[bracket...].dropFirst(2).first {

@@ -9,6 +9,13 @@ extension ContainerRuntime {
   /// killed, the kernel refuses further reads at once (ENOTCONN): nobody waits for it.
   package func showResources(_ id: ContainerID) throws(RuntimeError) {
     let record = try store.load(id)
+    let status = record.status()
+    // A program that runs could have put anything in the way, and has the files open already.
+    guard status == .created else {
+      throw .wrongState(
+        "cannot show container \(id.text) its own resources: it is \(status.rawValue), and must be created and not started yet"
+      )
+    }
     guard record.namespaces.contains(.mount) else {
       throw .failed(
         "cannot show container \(id.text) its own resources: it has no mount namespace of its own")
@@ -106,6 +113,17 @@ private struct ServedView: ~Copyable {
     let place = try root.open(stage, [.pathOnly, .directory], resolve: [.inRoot, .noMagicLinks])
     // Older kernels copy only mounts that are attached somewhere (before 6.15): for a moment this one is.
     try mount.descriptor.attach(onto: place.descriptor)
+    do throws(Errno) {
+      try coverFiles(root)
+    } catch {
+      // The first failure is the one that is told.
+      try? detachMount(stage)
+      throw error
+    }
+    try detachMount(stage)
+  }
+
+  private func coverFiles(_ root: Descriptor) throws(Errno) {
     for file in ResourceFile.allCases {
       let target: FileDescriptor
       do throws(Errno) {
@@ -119,7 +137,6 @@ private struct ServedView: ~Copyable {
       let tree = try mount.descriptor.cloneTree(try KernelPath(file.name), recursive: false)
       try tree.descriptor.attach(onto: target.descriptor)
     }
-    try detachMount(stage)
   }
 
   /// Ends the server of a view that is not wanted after all.

@@ -5,15 +5,26 @@ struct ResourceViewServer: ~Copyable {
   private let device: FileDescriptor
   private var meter: ResourceMeter
   private var openFiles: [UInt64: OpenFile] = [:]
+  /// What was measured lately, the newest last: handles share it.
+  private var copies: [ResourceFile: [Copy]] = [:]
   /// What was measured when the kernel asked for a file's size, for the one who opens it next.
-  private var prepared: [ResourceFile: [UInt8]] = [:]
+  private var prepared: [ResourceFile: UInt64] = [:]
+  /// When a file may be measured again, by the monotonic clock, were each measurement to wait for its turn.
+  private var turns: [ResourceFile: Int64] = [:]
+  private var nextCopy: UInt64 = 1
   private var nextHandle: UInt64 = 1
 
   private static let rootNode: UInt64 = 1
   private static let directoryMode: UInt64 = 0o040555
   private static let fileMode: UInt64 = 0o100444
   private static let bufferBytes = 1 << 16
-  private static let handleLimit = 8192
+  private static let handleLimit = 1024
+  /// So many copies of a file are kept, whoever has it open: this process counts to the host, not to the container.
+  private static let copyLimit = 16
+  /// A file is measured once in so much time; who reads it more often than that is shown what is there.
+  private static let turnNanoseconds: Int64 = 100_000_000
+  /// So many measurements may come at once after a quiet time, so that what a person looks at is always of now.
+  private static let turnsAtOnce: Int64 = 10
   /// Load is an average over samples that are so far apart, as the kernel's own.
   private static let sampleMilliseconds: Int64 = 5000
   /// Names never change; sizes do, and are asked for at each open(2). Some readers take no more than the size (sendfile(2)).
@@ -21,8 +32,14 @@ struct ResourceViewServer: ~Copyable {
 
   /// What an open file shows: made anew when it is read from its beginning again, so that one reading is of one moment.
   private struct OpenFile {
-    var content: [UInt8]
+    /// The number of its copy. One that has been thrown away meanwhile gives way to the newest.
+    var copy: UInt64
     var isUnread = true
+  }
+
+  private struct Copy {
+    let number: UInt64
+    let bytes: [UInt8]
   }
 
   init(device: consuming FileDescriptor, meter: ResourceMeter) {
@@ -106,11 +123,31 @@ struct ResourceViewServer: ~Copyable {
     return answer
   }
 
-  /// Measures what a file shows now, and keeps it for the one who opens it; gives its size.
+  /// Measures what a file shows now, or takes what was measured last where that was done too often; gives the copy's number.
+  private mutating func measure(_ file: ResourceFile) -> UInt64 {
+    let now = ClockTime.monotonic().totalNanoseconds
+    let turn = max(turns[file] ?? 0, now &- Self.turnsAtOnce &* Self.turnNanoseconds)
+    if turn > now, let newest = copies[file]?.last { return newest.number }
+    turns[file] = turn &+ Self.turnNanoseconds
+    let copy = Copy(number: nextCopy, bytes: Array(meter.content(of: file).utf8))
+    nextCopy &+= 1
+    var kept = copies[file] ?? []
+    if kept.count >= Self.copyLimit { kept.removeFirst() }
+    kept.append(copy)
+    copies[file] = kept
+    return copy.number
+  }
+
+  private func bytes(_ file: ResourceFile, _ number: UInt64) -> [UInt8] {
+    let kept = copies[file] ?? []
+    return (kept.last { $0.number == number } ?? kept.last)?.bytes ?? []
+  }
+
+  /// Has what a file shows now ready for the one who opens it; gives its size.
   private mutating func prepare(_ file: ResourceFile) -> UInt64 {
-    let content = Array(meter.content(of: file).utf8)
-    prepared[file] = content
-    return UInt64(content.count)
+    let copy = measure(file)
+    prepared[file] = copy
+    return UInt64(bytes(file, copy).count)
   }
 
   private mutating func entry(_ file: ResourceFile, _ request: FuseRequest) -> FuseAnswer {
@@ -147,8 +184,8 @@ struct ResourceViewServer: ~Copyable {
     guard openFiles.count < Self.handleLimit else {
       return FuseAnswer(to: request, refusal: .noMemory)
     }
-    let content = prepared.removeValue(forKey: file) ?? Array(meter.content(of: file).utf8)
-    openFiles[nextHandle] = OpenFile(content: content)
+    let copy = prepared.removeValue(forKey: file) ?? measure(file)
+    openFiles[nextHandle] = OpenFile(copy: copy)
     var answer = FuseAnswer(to: request)
     answer.append(nextHandle, bytes: 8)
     // Past the page cache: the content is never the same.
@@ -164,14 +201,14 @@ struct ResourceViewServer: ~Copyable {
     guard let file = ResourceFile(node: request.node), let opened = openFiles[handle] else {
       return FuseAnswer(to: request, refusal: .badDescriptor)
     }
-    var content = opened.content
+    var copy = opened.copy
     let offset = Int(clamping: request.number(at: 8, bytes: 8))
     if offset == 0 {
-      if !opened.isUnread { content = Array(meter.content(of: file).utf8) }
-      openFiles[handle] = OpenFile(content: content, isUnread: false)
+      if !opened.isUnread { copy = measure(file) }
+      openFiles[handle] = OpenFile(copy: copy, isUnread: false)
     }
     var answer = FuseAnswer(to: request)
-    answer.append(content.dropFirst(offset).prefix(Int(request.number(at: 16, bytes: 4))))
+    answer.append(bytes(file, copy).dropFirst(offset).prefix(Int(request.number(at: 16, bytes: 4))))
     return answer
   }
 }

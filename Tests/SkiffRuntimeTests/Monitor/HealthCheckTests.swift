@@ -54,6 +54,8 @@ import Testing
     check.log.directory = "/somewhere"
     #expect(HealthCheck(try JSONValue.parse(check.document.serialized())) == check)
     #expect(HealthCheck(["command": []]) == nil)
+    check.command = ["cat", "a\u{0}b"]
+    #expect(HealthCheck(check.document) == nil, "no program can be given that")
   }
 
   @Test func `the log is as long as was asked, and never longer than can be read`() throws {

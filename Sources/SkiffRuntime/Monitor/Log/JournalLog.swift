@@ -1,10 +1,11 @@
-internal import SkiffKernel
+package import SkiffKernel
 internal import SkiffSpec
 
 /// Sends entries to journald by its own protocol (systemd's «Native Journal Protocol»), with docker's names of fields.
 ///
-/// Without a limit it waits for a journal that is behind; with one, so many bytes wait here, and what is beyond is lost.
-final class JournalLog {
+/// It never waits for a journal that is behind: what that does not take waits here. Without a limit the container's output is not read
+/// while too much does (`isFull`), and nothing is lost; with one, what is beyond it is lost.
+package final class JournalLog {
   private let socketPath: String
   private let fields: [UInt8]
   private let limitBytes: Int?
@@ -17,12 +18,17 @@ final class JournalLog {
   /// Parts of one line share an id, by stream.
   private var parts: [Bool: (id: String, ordinal: Int)] = [:]
 
+  /// So many bytes may wait before the container's output is held back.
+  private static let fullBytes = 1 << 20
+  /// A journal that takes nothing for so long is not waited for at the end.
+  private static let patienceNanoseconds: Int64 = 2_000_000_000
+
   private final class ByteBufferBox {
     let bytes: [UInt8]
     init(_ bytes: [UInt8]) { self.bytes = bytes }
   }
 
-  init(_ settings: LogSettings) {
+  package init(_ settings: LogSettings) {
     socketPath = settings.journalSocket
     limitBytes = settings.bufferBytes
     var buffer = ByteBuffer()
@@ -57,7 +63,7 @@ final class JournalLog {
   }
 
   /// Sends a line, without its line feed.
-  func send(_ line: Span<UInt8>, isError: Bool, isPart: Bool, isLast: Bool) {
+  package func send(_ line: Span<UInt8>, isError: Bool, isPart: Bool, isLast: Bool) {
     ordinal += 1
     message.removeAll()
     append("PRIORITY=\(isError ? 3 : 6)\nMESSAGE=")
@@ -76,25 +82,20 @@ final class JournalLog {
       if isPart { append("CONTAINER_PARTIAL_MESSAGE=true\n") }
       parts[isError] = isPart ? (part.id, part.ordinal + 1) : nil
     }
-    guard let limitBytes else {
-      deliver(wait: true)
-      return
-    }
-    if waiting.isEmpty, deliver(wait: false) { return }
-    if waitingBytes + message.count > limitBytes { return }
+    if waiting.isEmpty, deliver() { return }
+    if let limitBytes, waitingBytes + message.count > limitBytes { return }
     waiting.append(ByteBufferBox(message.bytes))
     waitingBytes += message.count
   }
 
   /// False while the journal takes no more. A journal that is not there loses what is said to it, as docker's does.
-  @discardableResult
-  private func deliver(wait: Bool) -> Bool {
+  private func deliver() -> Bool {
     var triesLeft = 2
     while triesLeft > 0 {
       triesLeft -= 1
       do throws(Errno) {
         let socket = try connected()
-        try socket.send(message, wait: wait)
+        try socket.send(message, wait: false)
         return true
       } catch {
         if error == .wouldBlock { return false }
@@ -113,29 +114,46 @@ final class JournalLog {
     }
   }
 
-  var waitsFor: PollEntry {
+  package var waitsFor: PollEntry {
     guard !waiting.isEmpty, let socket = try? connected() else { return PollEntry(nil, []) }
     return PollEntry(socket, .writable)
   }
 
-  func flush() {
+  package func flush() {
     var sent = 0
     for box in waiting {
       message.removeAll()
       message.append(box.bytes)
-      guard deliver(wait: false) else { break }
+      guard deliver() else { break }
       waitingBytes -= box.bytes.count
       sent += 1
     }
     waiting.removeFirst(sent)
   }
 
-  /// What waits gets a moment.
-  func finish() {
-    let deadline = ClockTime.monotonic().totalNanoseconds &+ 2_000_000_000
-    while !waiting.isEmpty, ClockTime.monotonic().totalNanoseconds < deadline {
+  /// Whether the container's output must wait.
+  package var isFull: Bool { limitBytes == nil && waitingBytes >= Self.fullBytes }
+
+  /// At the end of the container: waits until more may wait again. False where the journal takes nothing.
+  package func makeRoom() -> Bool {
+    if isFull { settle(to: Self.fullBytes / 2) }
+    return !isFull
+  }
+
+  /// What waits gets a moment, and another as long as some of it is taken.
+  package func finish() { settle(to: 0) }
+
+  private func settle(to limit: Int) {
+    var deadline = ClockTime.monotonic().totalNanoseconds &+ Self.patienceNanoseconds
+    while waitingBytes > limit, ClockTime.monotonic().totalNanoseconds < deadline {
+      let before = waitingBytes
       flush()
-      if !waiting.isEmpty { ClockTime.sleep(milliseconds: 20) }
+      if waitingBytes < before {
+        deadline = ClockTime.monotonic().totalNanoseconds &+ Self.patienceNanoseconds
+        continue
+      }
+      var entries = [waitsFor]
+      guard (try? poll(&entries, timeoutMilliseconds: 100)) != nil else { return }
     }
   }
 }

@@ -187,6 +187,16 @@ struct LogWriter: ~Copyable {
     return PollEntry(nil, [])
   }
 
+  /// Whether the container's output must wait: the journal is behind, and so much of it waits here already.
+  var holdsBack: Bool { journal?.isFull ?? false }
+
+  /// Whether much may be read at once. For the journal each line becomes a message of its own, with all that it says beside it: what is
+  /// read at once is kept small, for all of it may have to wait here.
+  var takesLargePieces: Bool { journal == nil }
+
+  /// At the end, before more is written: false where nothing more is taken.
+  func makeRoom() -> Bool { journal?.makeRoom() ?? true }
+
   /// Goes on with what waited.
   mutating func goOn() {
     relay?.flush()

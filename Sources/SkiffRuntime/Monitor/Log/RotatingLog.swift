@@ -1,4 +1,4 @@
-internal import SkiffKernel
+package import SkiffKernel
 
 /// The files of a log: one that grows, and those that were put aside when they were large enough, `NAME.1` the oldest of all, the
 /// others with higher numbers. A number is never given twice, so that whoever reads knows where to go on, and nothing is renamed while
@@ -6,7 +6,7 @@ internal import SkiffKernel
 ///
 /// Packing is left to a program of its own that runs when nobody else wants the processor. It begins when the log has been quiet for a
 /// moment: of a log that is put aside again and again within moments, the files are gone before they could be packed.
-final class RotatingLog {
+package final class RotatingLog {
   private let directoryPath: String
   private let name: String
   private let settings: LogSettings
@@ -19,7 +19,7 @@ final class RotatingLog {
   private static let quietNanoseconds: Int64 = 1_000_000_000
   private static let fileLimit = 4096
 
-  init(_ settings: LogSettings) throws(Errno) {
+  package init(_ settings: LogSettings) throws(Errno) {
     guard let slash = settings.path.lastIndex(of: "/") else { throw .invalidArgument }
     directoryPath = String(settings.path[..<slash])
     name = String(settings.path[settings.path.index(after: slash)...])
@@ -29,7 +29,7 @@ final class RotatingLog {
   }
 
   /// Appends whole entries; puts the file aside first if they would make it too large.
-  func write(_ entries: borrowing ByteBuffer, limit: Int) {
+  package func write(_ entries: borrowing ByteBuffer, limit: Int) {
     let count = Int64(limit)
     do throws(Errno) {
       var size = try knownSize()
@@ -47,7 +47,7 @@ final class RotatingLog {
         try file.setSize(size)
       }
     } catch {
-      // The next write tries again.
+      // These are lost; the next write tries again, and goes on where this one was stopped.
       sizeBytes = nil
     }
   }
@@ -68,21 +68,31 @@ final class RotatingLog {
   private func putAside() throws(Errno) {
     let directory = try Descriptor.workingDirectory.open(try KernelPath(directoryPath), [.directory])
     let current = try KernelPath(name)
-    if settings.maxFiles < 2 {
-      try directory.descriptor.unlink(current)
-    } else {
-      let kept = try LogFileNumber.list(name, in: directory.descriptor, limit: Self.fileLimit)
-      let next = (kept.last?.number ?? 0) + 1
-      try directory.descriptor.rename(current, to: try KernelPath("\(name).\(next)"), in: directory.descriptor)
-      let firstKept = Int64(next) - Int64(settings.maxFiles) + 2
-      for old in kept where Int64(old.number) < firstKept {
-        // Packed meanwhile, it has another name; the next time finds it.
-        do throws(Errno) { try directory.descriptor.unlink(old.name) } catch {}
+    do throws(Errno) {
+      if settings.maxFiles < 2 {
+        try directory.descriptor.unlink(current)
+      } else {
+        try number(current, in: directory.descriptor)
       }
-      if settings.compresses { packingIsDue = ClockTime.monotonic().totalNanoseconds + Self.quietNanoseconds }
+    } catch {
+      // An earlier attempt came so far, and could not open the new file: the disk was full, or there were too many open files.
+      guard error == .notFound else { throw error }
     }
     file = try directory.descriptor.open(
       current, [.writeOnly, .create, .append, .exclusive, .noFollow], mode: 0o640)
+  }
+
+  /// Gives the file that has grown a number, and removes those that are too many then.
+  private func number(_ current: KernelPath, in directory: Descriptor) throws(Errno) {
+    let kept = try LogFileNumber.list(name, in: directory, limit: Self.fileLimit)
+    let next = (kept.last?.number ?? 0) + 1
+    try directory.rename(current, to: try KernelPath("\(name).\(next)"), in: directory)
+    let firstKept = Int64(next) - Int64(settings.maxFiles) + 2
+    for old in kept where Int64(old.number) < firstKept {
+      // Packed meanwhile, it has another name; the next time finds it.
+      do throws(Errno) { try directory.unlink(old.name) } catch {}
+    }
+    if settings.compresses { packingIsDue = ClockTime.monotonic().totalNanoseconds + Self.quietNanoseconds }
   }
 
   // MARK: Packing
