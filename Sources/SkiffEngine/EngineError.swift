@@ -15,7 +15,8 @@ public enum EngineError: Error, Equatable, Sendable {
   case containerNotRunning(name: String, act: String)
   case noSuchImage(String)
   case noSuchVolume(String)
-  case volumeInUse(name: String, containerID: String)
+  /// Without an id: by a container that is being made, or it is being removed.
+  case volumeInUse(name: String, containerID: String?)
   case noSuchNetwork(String)
   /// A helper program ended with this status; it has told the reason on standard error itself.
   case helperFailed(exitCode: Int32)
@@ -43,7 +44,9 @@ extension EngineError: CustomStringConvertible {
     case .containerNotRunning(let name, let act): "cannot \(act) container \(name): it is not running"
     case .noSuchImage(let name): "no such image: \(name)"
     case .noSuchVolume(let name): "no such volume: \(name)"
-    case .volumeInUse(let name, let id): "cannot remove volume \(name): container \(id.prefix(12)) uses it"
+    case .volumeInUse(let name, let id?): "cannot remove volume \(name): container \(id.prefix(12)) uses it"
+    case .volumeInUse(let name, nil):
+      "cannot remove volume \(name): a container is being made with it, or somebody else is removing it"
     case .noSuchNetwork(let name): "no such network: \(name)"
     case .helperFailed(let exitCode): "the helper program ended with status \(exitCode)"
     case .runtime(let message, _): message

@@ -57,12 +57,12 @@ import Testing
     scratch.run("mkdir one two; touch one/first two/second")
     let directory = try scratch.open()
 
-    try directory.descriptor.exchange("one", with: "two", in: directory.descriptor)
+    try directory.descriptor.exchange("one", with: "two")
 
     #expect(try directory.descriptor.status("one/second").type == .regular)
     #expect(try directory.descriptor.status("two/first").type == .regular)
     #expect(throws: Errno.notFound) {
-      try directory.descriptor.exchange("one", with: "three", in: directory.descriptor)
+      try directory.descriptor.exchange("one", with: "three")
     }
     #expect(try directory.descriptor.sortedEntries(limit: 10).count == 2)
   }

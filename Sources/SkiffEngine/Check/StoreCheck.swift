@@ -3,7 +3,7 @@ import SkiffKernel
 import SkiffSpec
 
 extension Engine {
-  /// Looks through the whole store for what is damaged: images, layers, containers, names, leases of ids, volumes, and what
+  /// Looks through the whole store for what is damaged: images, layers, containers, names, leases of ids, volumes, secrets, and what
   /// interrupted commands have left.
   ///
   /// - Parameters:
@@ -37,6 +37,7 @@ private struct StoreCheck {
     try checkLeases()
     try checkImages()
     try checkVolumes()
+    try checkSecrets()
   }
 
   /// Notes a damage and, where that is asked for, mends it. A remedy that fails leaves the damage as it is, with the reason.
@@ -268,6 +269,16 @@ private struct StoreCheck {
     _ = try engine.volumes(warn: { problems.append($0) })
     for problem in problems {
       note(.volume, "volumes", problem, "look at the file and put it right, or remove the volume with its data", nil)
+    }
+  }
+
+  // MARK: Secrets
+
+  private mutating func checkSecrets() throws(EngineError) {
+    let root = engine.configuration.root
+    guard let store = try SecretStore.openIfPresent(root: root), try !store.leftovers().isEmpty else { return }
+    note(.leftover, "secrets", "the making or the removal of one was interrupted", "remove the rest") {
+      () throws(EngineError) in try SecretStore.sweep(root: root)
     }
   }
 }

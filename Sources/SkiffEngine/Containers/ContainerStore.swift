@@ -270,4 +270,27 @@ enum StateDirectory {
       return try Descriptor.workingDirectory.open(name, [.readOnly, .directory])
     }
   }
+
+  /// What the file `record` in the directory `name` of `directory` says; nil where there is no such directory.
+  ///
+  /// - Parameters:
+  ///   - what: the thing that is kept there, for errors.
+  ///   - path: of `directory`.
+  static func record(
+    _ record: KernelPath, of name: String, in directory: Descriptor, path: String, what: String
+  ) throws(EngineError) -> JSONValue? {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let place = try directory.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
+      bytes = try place.descriptor.readFile(record, limitBytes: 1 << 20)
+    } catch {
+      if error == .notFound { return nil }
+      throw .kernel(act: "read", thing: "\(what) \(name)", cause: error)
+    }
+    do throws(JSONError) {
+      return try JSONValue.parse(bytes)
+    } catch {
+      throw .damaged(thing: "\(path)/\(name)/\(record)", reason: "\(error)")
+    }
+  }
 }

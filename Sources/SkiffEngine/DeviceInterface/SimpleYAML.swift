@@ -33,21 +33,21 @@ package struct SimpleYAML {
 
   private mutating func takeLines(_ text: String) throws(Fault) {
     var number = 0
-    for raw in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    // "\r\n" is one Character.
+    let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" || $0 == "\r" }
+    for line in lines {
       number += 1
       guard number <= Self.lineLimit else { throw Fault(line: number, words: "the file is too long") }
-      var line = raw
-      if line.last == "\r" { line = line.dropLast() }
       let content = line.drop { $0 == " " }
       if content.first == "\t" { throw Fault(line: number, words: "a tab cannot indent") }
       let text = Self.trimmed(Self.withoutComment(content))
       if text.isEmpty { continue }
       if line == "---" || line.hasPrefix("--- ") && text == "---" {
-        guard lines.isEmpty else { throw Fault(line: number, words: "a second document") }
+        guard self.lines.isEmpty else { throw Fault(line: number, words: "a second document") }
         continue
       }
       if line == "..." { break }
-      lines.append(Line(number: number, indent: line.count - content.count, text: text))
+      self.lines.append(Line(number: number, indent: line.count - content.count, text: text))
     }
   }
 

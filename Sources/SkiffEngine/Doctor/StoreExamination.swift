@@ -53,18 +53,17 @@ struct StoreExamination {
       fix: "make room: skiff system prune --all; or use --root on a larger disk")
   }
 
-  /// Layers are tried in a directory of the store that goes at once; what an earlier, interrupted trial left goes with it.
+  /// Layers are tried in a new directory of the store, which goes at once.
   private func overlay() -> Finding? {
     let why = "containers lie in overlays here; where that cannot be, skiff takes btrfs or whole copies"
     let place = Self.existing(root)
-    let name = ".doctor"
     do throws(Errno) {
       let parent = try Descriptor.workingDirectory.open(try KernelPath(place), [.readOnly, .directory])
-      let entry = try KernelPath(name)
-      try parent.descriptor.removeTree(entry)
+      // Nothing of anybody's has this name: where there is no store yet, the place is not the engine's own.
+      let entry = try TemporaryName.make(prefix: ".skiff-doctor-")
       try parent.descriptor.makeDirectory(entry, mode: 0o700)
       let refusal = trial.refusal(in: .mount) { () throws(TrialRefusal) in
-        try OverlayTrial.mount(in: place == "/" ? "/\(name)" : "\(place)/\(name)", trial)
+        try OverlayTrial.mount(in: place == "/" ? "/\(entry)" : "\(place)/\(entry)", trial)
       }
       try parent.descriptor.removeTree(entry)
       guard let refusal else { return Finding(Self.topic, "overlays in the store", .ok, "", why: why) }

@@ -65,7 +65,7 @@ extension Engine {
     } catch {
       outcome = .failure(error)
     }
-    discardDraft(directory, volumes: [])
+    discardDraft(directory)
     _ = consume lifeline
     return try outcome.get()
   }

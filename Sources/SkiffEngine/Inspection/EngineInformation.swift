@@ -146,8 +146,9 @@ extension Engine {
       // What is known of it is lost, its name is not: that is how it goes.
       guard case .damaged = error else { throw error }
     }
-    if let user = try usedVolumes()[name]?.first { throw .volumeInUse(name: name, containerID: user) }
-    try store.remove(name)
+    try store.remove(name) { () throws(EngineError) in
+      if let id = try usedVolumes()[name]?.first { throw .volumeInUse(name: name, containerID: id) }
+    }
     announce("volume", "destroy", name, ["driver": "local"])
   }
 

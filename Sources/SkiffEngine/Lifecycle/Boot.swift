@@ -15,30 +15,45 @@ extension Engine {
   public func boot(
     warn: (String) -> Void = { _ in }, tell: (String, Bool) -> Void = { _, _ in }
   ) throws(EngineError) {
-    try clearFormerRun()
+    try clearFormerRun(warn: warn)
     try salvage(warn: warn)
     try sweep(warn: warn)
-    var waiting = try containersForBoot(warn: warn)
+    var waiting = try containersForBoot(warn: warn, tell: tell)
     var starting: [StartingContainer] = []
     while !waiting.isEmpty || !starting.isEmpty {
+      let count = waiting.count
       let pending = Set(waiting.map(\.id) + starting.map(\.record.id))
       for (index, record) in waiting.enumerated().reversed() where starting.count < Self.startsAtOnce {
         // Who joins another's namespaces comes after it.
         guard JoinedNamespaces.wanted(record.request).allSatisfy({ !pending.contains($0.owner) }) else { continue }
-        starting.append(try StartingContainer(record, command(["start", record.id])))
         waiting.remove(at: index)
+        do throws(EngineError) {
+          starting.append(try StartingContainer(record, command(["start", record.id])))
+        } catch {
+          warn("\(error)")
+          tell(record.name, false)
+        }
       }
       guard !starting.isEmpty else {
-        // They join each other in a circle, which no order can serve.
-        for record in waiting { tell(record.name, false) }
+        // One of those that could not be started may have been what the others wait for.
+        guard waiting.count == count else { continue }
+        for record in waiting {
+          warn("cannot start container \(record.name): the containers whose namespaces it joins wait for it in turn")
+          tell(record.name, false)
+        }
         return
       }
       try StartingContainer.waitForNews(starting)
       var left: [StartingContainer] = []
       for container in starting {
-        switch try container.hasEnded() {
-        case .some(let status): tell(container.record.name, status == .exited(0))
-        case .none: left.append(container)
+        do throws(EngineError) {
+          switch try container.hasEnded() {
+          case .some(let status): tell(container.record.name, status == .exited(0))
+          case .none: left.append(container)
+          }
+        } catch {
+          warn("\(error)")
+          tell(container.record.name, false)
         }
       }
       starting = left
@@ -46,7 +61,9 @@ extension Engine {
   }
 
   /// The newest first: the loop takes them from the end.
-  private func containersForBoot(warn: (String) -> Void) throws(EngineError) -> [ContainerRecord] {
+  private func containersForBoot(
+    warn: (String) -> Void, tell: (String, Bool) -> Void
+  ) throws(EngineError) -> [ContainerRecord] {
     var found: [ContainerRecord] = []
     for id in try containers.allIDs() {
       do throws(EngineError) {
@@ -56,6 +73,8 @@ extension Engine {
       } catch {
         if case .noSuchContainer = error { continue }
         warn("\(error)")
+        // Whether it should run cannot be known.
+        tell(ContainerIdentity.short(id), false)
       }
     }
     return found.sorted { ($0.created, $0.id) > ($1.created, $1.id) }
@@ -77,7 +96,7 @@ extension Engine {
 
   /// Forgets what the runtime knows of containers that ran before the machine went down, where the run root has outlived that: the numbers
   /// of their processes are somebody else's by now.
-  private func clearFormerRun() throws(EngineError) {
+  private func clearFormerRun(warn: (String) -> Void) throws(EngineError) {
     let root = try StateDirectory.open(configuration.runRoot)
     let current = try naming("read", "/proc/sys/kernel/random/boot_id") { () throws(Errno) in
       let file = try Descriptor.workingDirectory.open("/proc/sys/kernel/random/boot_id", [.readOnly])
@@ -85,7 +104,7 @@ extension Engine {
     }
     let known = try formerBootID(root.descriptor)
     if known == current { return }
-    if known != nil { try forgetUnmindedRuns() }
+    if known != nil { try forgetUnmindedRuns(warn: warn) }
     try naming("write", "\(configuration.runRoot)/boot-id") { () throws(Errno) in
       try root.descriptor.replaceFile("boot-id", with: current)
     }
@@ -102,7 +121,7 @@ extension Engine {
     }
   }
 
-  private func forgetUnmindedRuns() throws(EngineError) {
+  private func forgetUnmindedRuns(warn: (String) -> Void) throws(EngineError) {
     guard let directory = try lifelines.openIfPresent() else { return }
     for id in try containers.allIDs() + lifelines.allIDs(in: directory.descriptor) {
       // A command may have started it since the machine came up: then somebody holds its lifeline.
@@ -113,7 +132,8 @@ extension Engine {
         // Without a record nobody is looked for, only a control group of its name.
         try runtime.delete(id, force: true)
       } catch {
-        throw EngineError(error)
+        // One that cannot be forgotten keeps no other from it.
+        warn("cannot clean up after container \(ContainerIdentity.short(id)): \(EngineError(error))")
       }
     }
   }

@@ -156,11 +156,16 @@ extension Engine {
     let volumes = try VolumeStore(root: configuration.root)
     for name in names {
       do throws(EngineError) {
-        // Another container may have taken it over.
-        if try volumes.isShared(name), isUsed(name) { continue }
-        try volumes.remove(name)
+        try volumes.remove(name) { () throws(EngineError) in
+          // Another container may have taken it over.
+          guard try volumes.isShared(name), isUsed(name) else { return }
+          throw .volumeInUse(name: name, containerID: nil)
+        }
       } catch {
-        guard case .noSuchVolume = error else { throw error }
+        switch error {
+        case .noSuchVolume, .volumeInUse: continue
+        default: throw error
+        }
       }
     }
   }

@@ -56,8 +56,8 @@ struct ContainerCreation: ~Copyable {
   /// exists, and at no moment is one that is waiting to be started.
   var startsAtOnce = false
   var intendsStart: Bool { startsAtOnce && request.removesItself }
-  /// Volumes with names of the caller's that were made for this container.
-  private var madeVolumes: [String] = []
+  /// Keeps the volumes from being removed until the record says that the container uses them.
+  private var heldVolumes: [VolumeHold] = []
   /// What was done, where that was asked for.
   private(set) var log: StorageLog
   /// The record of the container, once it exists.
@@ -69,7 +69,7 @@ struct ContainerCreation: ~Copyable {
   ) throws(EngineError) {
     try LogOption.check(request)
     // One that is not there is told of before anything is made.
-    _ = try engine.secretOrders(request)
+    let request = try engine.withSecretsByName(request)
     var log = StorageLog(isKept: explains)
     var image: ResolvedImage?
     var began = log.now()
@@ -110,7 +110,8 @@ struct ContainerCreation: ~Copyable {
     do throws(EngineError) {
       try make()
     } catch {
-      engine.discardDraft(directory, volumes: madeVolumes)
+      heldVolumes = []
+      engine.discardDraft(directory)
       throw error
     }
     engine.announce("create", record)
@@ -155,6 +156,7 @@ struct ContainerCreation: ~Copyable {
     }
     if !request.cdiDevices.isEmpty { spec = try CDIApplication.apply(request.cdiDevices, to: spec, of: request) }
     try keep(spec, composition)
+    heldVolumes = []
     log.wroteSpecification("\(directory.path)/config.json", since: began)
   }
 
@@ -210,14 +212,9 @@ struct ContainerCreation: ~Copyable {
     var resolver = MountResolver(
       engine: engine, containerID: directory.id, containerPath: directory.path,
       volumes: try VolumeStore(root: engine.configuration.root), rootfs: record.rootfs)
-    do throws(EngineError) {
-      for mount in wanted { record.mounts.append(try resolver.resolve(mount)) }
-      record.mountedLayers = resolver.mountedLayers
-    } catch {
-      resolver.discard()
-      throw error
-    }
-    madeVolumes = resolver.made
+    for mount in wanted { record.mounts.append(try resolver.resolve(mount)) }
+    record.mountedLayers = resolver.mountedLayers
+    heldVolumes = resolver.held
     composition.mounts = record.mounts.map {
       ResolvedMount(request: $0.request, hostPath: $0.hostPath, overlay: $0.overlay, fileSystem: $0.fileSystem)
     }
@@ -226,7 +223,8 @@ struct ContainerCreation: ~Copyable {
   /// Gives the sources of the mounts that want it to the container's user.
   private func giveMounts(_ composition: Composition) throws(EngineError) {
     for mount in composition.mounts where mount.request.changesOwner {
-      guard let path = mount.hostPath else { continue }
+      // Of an overlay only the top: what shows through stays as it is.
+      guard let path = mount.hostPath ?? mount.overlay?.upper else { continue }
       try MountOwnership.give(path, to: composition)
     }
   }
@@ -327,12 +325,11 @@ struct ContainerCreation: ~Copyable {
 
   /// Makes the files that appear under /etc; what is in them is written when the container's address is known.
   private func makeFiles(_ composition: inout Composition) throws(EngineError) {
-    for name in ["hosts", "hostname", "resolv.conf"] as [KernelPath] { try directory.write(name, [], mode: 0o644) }
-    // The umask of the engine is narrower than these files need.
     let directory = directory.descriptor
     try naming("make", self.directory.path + "/hosts") { () throws(Errno) in
       for name in ["hosts", "hostname", "resolv.conf"] as [KernelPath] {
-        let file = try directory.open(name, [.readOnly, .noFollow])
+        let file = try directory.open(name, [.writeOnly, .create, .noFollow], mode: 0o644)
+        // The umask of the engine is narrower than these files need.
         try file.descriptor.changeMode(0o644)
       }
     }
@@ -375,10 +372,11 @@ struct ContainerCreation: ~Copyable {
   }
 
   private mutating func choosePorts(_ image: ImageDefaults) throws(EngineError) {
-    var exposed = request.exposedPorts
-    // What an image says that is no port is not worth a failure.
-    for text in image.exposedPorts { exposed += (try? ExposedPort.parse(text)) ?? [] }
-    for port in exposed where !record.exposedPorts.contains(port) { record.exposedPorts.append(port) }
+    let exposed = ExposedPort.merged(request.exposedPorts, image.exposedPorts)
+    record.exposedPorts = exposed.ports
+    if exposed.isCut {
+      warnings.append("the image exposes more than \(ExposedPort.imageLimit) ports: the rest is left out")
+    }
     guard !request.publishedPorts.isEmpty || request.publishesAllPorts else { return }
     switch request.network {
     case .bridge: record.ports = try PortBinding.wanted(request, exposed: record.exposedPorts)

@@ -40,7 +40,8 @@ extension Engine {
     where !container.status.isAlive && filter.wants(created: container.created, labels: container.labels) {
       do throws(EngineError) {
         let bytes = try Self.bytes(beneath: "\(configuration.root)/containers/\(container.id)")
-        try remove(container.id, withVolumes: true)
+        // Its volumes stay until volumes are pruned.
+        try remove(container.id)
         report.removed.append(container.id)
         report.reclaimedBytes &+= bytes
       } catch {

@@ -74,11 +74,9 @@ extension ContainerDirectory {
     // It will not be there to be started.
     if record.request.removesItself { return }
     if !byHand, try wasStoppedByHand() { return }
-    try write(PendingRestart.stopMark, byHand ? [] : Array("shutdown\n".utf8))
-    // A reboot asks for it.
-    guard record.request.restart.name != .no else { return }
-    let descriptor = descriptor
-    try naming("write", "\(path)/stopped") { () throws(Errno) in try descriptor.synchronize() }
+    // A reboot asks for it where there is a policy, and must not take one word for the other.
+    try replace(
+      PendingRestart.stopMark, byHand ? [] : Array("shutdown\n".utf8), isDurable: record.request.restart.name != .no)
   }
 
   /// Begins anew: a person starts the container.
@@ -126,6 +124,9 @@ extension Engine {
   ///
   /// - Parameter lock: the number of the open file whose lock says that the restart is due.
   public func startAgain(_ text: String, lock: Int32) throws(EngineError) {
+    guard lock > 2, Descriptor(lock).isInherited else {
+      throw .refused("--restart-lock is the number of an open file (not \(lock))")
+    }
     let lock = FileDescriptor(adopting: lock)
     let id = try containers.find(text)
     let directory = try containers.open(id: id)
@@ -135,7 +136,8 @@ extension Engine {
       return
     }
     let record = try directory.record()
-    guard try !directory.wasStoppedByHand() else { return try finish(directory, record) }
+    // By a person, or because the machine goes down.
+    guard try directory.content(PendingRestart.stopMark) == nil else { return try finish(directory, record) }
     try forgetRun(id)
     if record.request.network == .bridge { try unplug(id) }
     let lifeline = try lifelines.hold(id)

@@ -81,11 +81,10 @@ extension Engine {
     try bury(try containers.sink(directory, withVolumes: true), nil)
   }
 
-  /// Removes a container that this process could not finish to make, with the volumes that were made for it.
-  func discardDraft(_ directory: borrowing ContainerDirectory, volumes names: [String]) {
+  /// Removes a container that this process could not finish to make, with the volumes that were made for it alone: one with a name
+  /// may be in somebody's use already.
+  func discardDraft(_ directory: borrowing ContainerDirectory) {
     do throws(EngineError) {
-      let volumes = try VolumeStore(root: configuration.root)
-      for name in names { try volumes.remove(name) }
       try clearDraft(directory)
       try lifelines.remove(directory.id)
     } catch {
@@ -108,6 +107,7 @@ extension Engine {
   public func sweep(warn: (String) -> Void = { _ in }) throws(EngineError) {
     for sunk in try containers.sunk() { try bury(sunk, containers.record(of: sunk)) }
     try VolumeStore(root: configuration.root).sweep()
+    try SecretStore.sweep(root: configuration.root)
     for id in try containers.allIDs() {
       do throws(EngineError) {
         try sweep(id)

@@ -54,8 +54,9 @@ extension Engine {
   private func takeBackStart(_ directory: borrowing ContainerDirectory, wasStarted: Bool) {
     do throws(EngineError) {
       try unplug(directory.id)
+      try removeSocket(directory.id)
     } catch {
-      // The lease is given back when the next container wants an address.
+      // The lease is given back when the next container wants an address, the socket goes with the container.
     }
     if wasStarted { return }
     do throws(Errno) {

@@ -32,21 +32,29 @@ extension PortBinding {
   private static let limit = 65_536
 
   /// Everything that a request wants published, and with `--publish-all` what is exposed and not named.
-  static func wanted(_ request: RunRequest, exposed: [ExposedPort]) throws(EngineError) -> [PortBinding] {
+  package static func wanted(_ request: RunRequest, exposed: [ExposedPort]) throws(EngineError) -> [PortBinding] {
     var bindings: [PortBinding] = []
-    for port in request.publishedPorts { bindings += try Self.bindings(port) }
-    if request.publishesAllPorts {
-      for port in exposed {
-        guard let transport = PublishedPort.Transport(rawValue: port.transport) else { continue }
-        if bindings.contains(where: { $0.containerPort == port.port && $0.transport == transport }) { continue }
-        bindings.append(
-          PortBinding(
-            transport: transport, hostAddress: IPv4Address(number: 0), firstHostPort: 0, lastHostPort: 0,
-            containerPort: port.port))
-      }
+    for port in request.publishedPorts {
+      bindings += try Self.bindings(port)
+      try checkLimit(bindings)
     }
-    guard bindings.count <= limit else { throw .refused("a container publishes at most \(limit) ports") }
+    guard request.publishesAllPorts else { return bindings }
+    var published = Set(bindings.map { ExposedPort(port: $0.containerPort, transport: $0.transport.rawValue) })
+    for port in exposed {
+      guard let transport = PublishedPort.Transport(rawValue: port.transport), published.insert(port).inserted else {
+        continue
+      }
+      bindings.append(
+        PortBinding(
+          transport: transport, hostAddress: IPv4Address(number: 0), firstHostPort: 0, lastHostPort: 0,
+          containerPort: port.port))
+      try checkLimit(bindings)
+    }
     return bindings
+  }
+
+  private static func checkLimit(_ bindings: [PortBinding]) throws(EngineError) {
+    guard bindings.count <= limit else { throw .refused("a container publishes at most \(limit) ports") }
   }
 
   private static func bindings(_ port: PortRequest) throws(EngineError) -> [PortBinding] {

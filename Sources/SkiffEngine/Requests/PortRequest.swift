@@ -91,4 +91,23 @@ public struct ExposedPort: Equatable, Hashable, Sendable {
     }
     return range.map { ExposedPort(port: $0, transport: transport) }
   }
+
+  /// Most ports that are read of an image's list: a range is short, and what it stands for is not.
+  static let imageLimit = 65_536
+
+  /// What the caller exposes, then what the image does, each once.
+  package static func merged(_ asked: [ExposedPort], _ ofImage: [String]) -> (ports: [ExposedPort], isCut: Bool) {
+    var ports: [ExposedPort] = []
+    var known: Set<ExposedPort> = []
+    for port in asked where known.insert(port).inserted { ports.append(port) }
+    var left = imageLimit
+    for text in ofImage {
+      // What an image says that is no port is not worth a failure.
+      guard let range = try? parse(text) else { continue }
+      for port in range.prefix(left) where known.insert(port).inserted { ports.append(port) }
+      left -= range.count
+      if left < 0 { return (ports, true) }
+    }
+    return (ports, false)
+  }
 }

@@ -74,6 +74,13 @@ public struct SecretRequest: Equatable, Sendable {
   }
 
   var targetName: String { target ?? name }
+
+  /// Where the container finds it: a path, or `$` and a variable.
+  fileprivate var place: String {
+    if isVariable { return "$" + targetName }
+    return targetName.hasPrefix("/")
+      ? SpecComposer.cleaned(targetName) : "\(SpecComposer.secretsDirectory)/\(targetName)"
+  }
 }
 
 extension SecretRequest: FieldRecord, RecordValue {
@@ -118,6 +125,23 @@ extension SpecComposer {
 }
 
 extension Engine {
+  /// The request with its secrets by name, each with a place of its own: an id is another one when the secret has been replaced, and no
+  /// name for a file.
+  func withSecretsByName(_ request: RunRequest) throws(EngineError) -> RunRequest {
+    if request.secrets.isEmpty { return request }
+    let store = try SecretStore(root: configuration.root)
+    var request = request
+    var taken: Set<String> = []
+    for index in request.secrets.indices {
+      request.secrets[index].name = try store.find(request.secrets[index].name).name
+      let place = request.secrets[index].place
+      guard taken.insert(place).inserted else {
+        throw .refused("two secrets want the same place in the container: \(place)")
+      }
+    }
+    return request
+  }
+
   /// What the monitor is told of the secrets: where they are, not what they are.
   func secretOrders(_ request: RunRequest) throws(EngineError) -> [JSONValue] {
     if request.secrets.isEmpty { return [] }

@@ -34,13 +34,17 @@ package struct SecretStore: ~Copyable {
 
   private static let dataName: KernelPath = "data"
   private static let recordName: KernelPath = "secret.json"
-  /// Of what is no secret yet, or no more; whoever is making or removing it holds a lock on it.
-  private static let hiddenPrefix = ".new-"
   private static let limit = 1 << 16
 
   package init(root: String) throws(EngineError) {
     path = root + "/secrets"
     directory = try StateDirectory.open(root + "/secrets")
+  }
+
+  /// Nil where no secret was ever kept: nothing is made then.
+  static func openIfPresent(root: String) throws(EngineError) -> SecretStore? {
+    guard SmallFile.exists(root + "/secrets") else { return nil }
+    return try SecretStore(root: root)
   }
 
   func dataPath(_ name: String) -> String { "\(path)/\(name)/data" }
@@ -59,24 +63,14 @@ package struct SecretStore: ~Copyable {
 
   /// The secret of a name; nil where there is none.
   package func secret(_ name: String) throws(EngineError) -> Secret? {
-    guard Self.isValid(name) else { return nil }
-    let bytes: [UInt8]
-    do throws(Errno) {
-      let place = try directory.descriptor.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
-      bytes = try place.descriptor.readFile(Self.recordName, limitBytes: 1 << 20)
-    } catch {
-      if error == .notFound { return nil }
-      throw .kernel(act: "read", thing: "secret \(name)", cause: error)
-    }
-    do throws(JSONError) {
-      let record = try JSONValue.parse(bytes)
-      return Secret(
-        id: record["id"]?.string ?? "", name: name, created: record["created"]?.string ?? "",
-        updated: record["updated"]?.string ?? "",
-        labels: record["labels"].flatMap([String: String].init(recorded:)) ?? [:], path: "\(path)/\(name)")
-    } catch {
-      throw .damaged(thing: "\(path)/\(name)/secret.json", reason: "\(error)")
-    }
+    guard Self.isValid(name),
+      let record = try StateDirectory.record(
+        Self.recordName, of: name, in: directory.descriptor, path: path, what: "secret")
+    else { return nil }
+    return Secret(
+      id: record["id"]?.string ?? "", name: name, created: record["created"]?.string ?? "",
+      updated: record["updated"]?.string ?? "",
+      labels: record["labels"].flatMap([String: String].init(recorded:)) ?? [:], path: "\(path)/\(name)")
   }
 
   /// All secrets, by name. One whose record cannot be read is told to `warn` and left out.
@@ -102,23 +96,6 @@ package struct SecretStore: ~Copyable {
     }
   }
 
-  /// Removes what commands that were killed left: secrets that were half made, and those that were half forgotten.
-  package func sweep() throws(EngineError) {
-    let own = directory.descriptor
-    for name in try entries() where name.hasPrefix(Self.hiddenPrefix) {
-      try naming("clean up", path) { () throws(Errno) in
-        do throws(Errno) {
-          let place = try own.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
-          try place.descriptor.lock(exclusive: true, wait: false)
-          try own.removeTree(try KernelPath(name))
-        } catch {
-          // Whoever is at it holds it.
-          guard error == .wouldBlock || error == .notFound else { throw error }
-        }
-      }
-    }
-  }
-
   /// The secret of a name, or of an id or the beginning of one.
   package func find(_ text: String) throws(EngineError) -> Secret {
     if let secret = try secret(text) { return secret }
@@ -140,35 +117,56 @@ package struct SecretStore: ~Copyable {
     guard !data.isEmpty, data.count < ContainerSecrets.limitBytes else {
       throw .refused("secret data must be larger than 0 and less than \(ContainerSecrets.limitBytes) bytes")
     }
-    let isThere = try has(name)
-    guard !isThere || replaces else { throw .refused("\(name): secret name in use") }
+    if !replaces, try has(name) { throw .refused("\(name): secret name in use") }
     let id = String(try ContainerIdentity.makeID().prefix(25))
     let now = "\(Timestamp.now())"
     let record: JSONValue = [
       "id": .string(id), "created": .string(now), "updated": .string(now), "labels": JSONValue(labels),
     ]
-    let own = directory.descriptor
-    try naming("make", "secret \(name)") { () throws(Errno) in
-      let draft = try TemporaryName.make(prefix: Self.hiddenPrefix)
-      try own.makeDirectory(draft, mode: 0o700)
-      do throws(Errno) {
-        let place = try own.open(draft, [.readOnly, .directory, .noFollow])
-        try place.descriptor.lock(exclusive: true, wait: true)
-        try place.descriptor.replaceFile(Self.dataName, with: data, mode: 0o600)
-        try place.descriptor.replaceFile(Self.recordName, with: record.serialized(), mode: 0o600)
-        guard isThere else {
-          try own.rename(draft, to: try KernelPath(name), in: own, noReplace: true)
-          return
-        }
-        // At every moment there is the old one or the new one.
-        try own.exchange(draft, with: try KernelPath(name))
-        try own.removeTree(draft)
-      } catch {
-        do throws(Errno) { try own.removeTree(draft) } catch {}
-        throw error
-      }
+    do throws(Errno) {
+      let draft = try DirectoryDraft.make(in: directory.descriptor)
+      let draftName = draft.name
+      // What was not put in its place, or what was there before.
+      defer { drop(draftName) }
+      try draft.descriptor.replaceFile(Self.dataName, with: data, mode: 0o600)
+      try draft.descriptor.replaceFile(Self.recordName, with: record.serialized(), mode: 0o600)
+      try put(draftName, at: try KernelPath(name), replaces: replaces)
+      _ = consume draft
+    } catch {
+      // Somebody else was first.
+      if error == .exists { throw .refused("\(name): secret name in use") }
+      throw .kernel(act: "make", thing: "secret \(name)", cause: error)
     }
     return id
+  }
+
+  /// Gives a whole secret its name. Whoever is killed meanwhile leaves the old secret or the new one.
+  private func put(_ draft: KernelPath, at name: KernelPath, replaces: Bool) throws(Errno) {
+    let own = directory.descriptor
+    for _ in 0..<8 {
+      do throws(Errno) {
+        try own.rename(draft, to: name, in: own, noReplace: true)
+        return
+      } catch {
+        guard error == .exists, replaces else { throw error }
+      }
+      do throws(Errno) {
+        try own.exchange(draft, with: name)
+        return
+      } catch {
+        // The old one was removed in between.
+        guard error == .notFound else { throw error }
+      }
+    }
+    throw .busy
+  }
+
+  private func drop(_ draft: KernelPath) {
+    do throws(Errno) {
+      try directory.descriptor.removeTree(draft)
+    } catch {
+      // Its name says that it is a leftover; the next sweep tries again.
+    }
   }
 
   /// Removes a secret; gives its id.
@@ -206,11 +204,48 @@ package struct SecretStore: ~Copyable {
       // Out of sight first: a secret is there whole, or not at all.
       let place = try own.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
       try place.descriptor.lock(exclusive: true, wait: true)
-      let gone = try TemporaryName.make(prefix: Self.hiddenPrefix)
+      let gone = try TemporaryName.make(prefix: DirectoryDraft.prefix)
       try own.rename(try KernelPath(name), to: gone, in: own)
       try own.removeTree(gone)
       _ = consume place
     }
+  }
+
+  // MARK: Leftovers
+
+  /// What interrupted commands left and nobody holds, by the names of the directories.
+  func leftovers() throws(EngineError) -> [String] {
+    let own = directory.descriptor
+    let drafts = try entries().filter(Self.isDraft)
+    return try naming("list", "the secrets") { () throws(Errno) in
+      var found: [String] = []
+      for name in drafts {
+        guard let place = try DirectoryDraft.takeLeftover(try KernelPath(name), in: own) else { continue }
+        found.append(name)
+        _ = consume place
+      }
+      return found
+    }
+  }
+
+  /// Removes what interrupted commands left.
+  func sweep() throws(EngineError) {
+    let own = directory.descriptor
+    let drafts = try entries().filter(Self.isDraft)
+    try naming("clean up", path) { () throws(Errno) in
+      for name in drafts { try DirectoryDraft.removeLeftover(try KernelPath(name), in: own) }
+    }
+  }
+
+  /// The same in a store where there may be no secrets.
+  static func sweep(root: String) throws(EngineError) {
+    guard let store = try openIfPresent(root: root) else { return }
+    try store.sweep()
+  }
+
+  private static func isDraft(_ name: String) -> Bool {
+    // Replaced secrets were called .old- once.
+    name.hasPrefix(DirectoryDraft.prefix) || name.hasPrefix(".old-")
   }
 }
 
@@ -237,6 +272,8 @@ extension Engine {
 
   /// Forgets a secret; gives its id.
   public func removeSecret(_ text: String) throws(EngineError) -> String {
-    try SecretStore(root: configuration.root).remove(text)
+    let store = try SecretStore(root: configuration.root)
+    try store.sweep()
+    return try store.remove(text)
   }
 }

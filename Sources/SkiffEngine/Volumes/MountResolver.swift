@@ -9,8 +9,8 @@ struct MountResolver: ~Copyable {
   private let containerPath: String
   private let volumes: VolumeStore
   private let reader: RootfsReader
-  /// The volumes that were made here for this container alone: removed again if the container does not come to be.
-  private(set) var made: [String] = []
+  /// Keeps the volumes from being removed until the container's record says that it uses them.
+  private(set) var held: [VolumeHold] = []
   /// The chain ids of the layers of images that are mounted.
   private(set) var mountedLayers: [String] = []
   private var overlayCount = 0
@@ -55,13 +55,19 @@ struct MountResolver: ~Copyable {
     }
     record.volume = volume
     let asked = try VolumeOptions(request.volumeOptions)
-    let isNew = try volumes.make(
-      volume, labels: request.volumeLabels, options: request.volumeOptions, isAnonymous: record.isAnonymous
-    ) { data throws(EngineError) in
-      if request.copiesFromImage, asked == .directory { try fill(data, from: request.destination) }
-    }
-    if isNew { made.append(volume) }
-    switch isNew ? asked : try VolumeOptions(try volumes.volume(volume)?.options ?? [:]) {
+    // Before it is made: one with a name would stay.
+    try checkOwner(request, asked, volume)
+    var isNew: Bool
+    repeat {
+      isNew = try volumes.make(
+        volume, labels: request.volumeLabels, options: request.volumeOptions, isAnonymous: record.isAnonymous
+      ) { data throws(EngineError) in
+        if request.copiesFromImage, asked == .directory { try fill(data, from: request.destination) }
+      }
+    } while try !hold(volume)
+    let found = isNew ? asked : try VolumeOptions(try volumes.volume(volume)?.options ?? [:])
+    try checkOwner(request, found, volume)
+    switch found {
     case .directory: record.hostPath = volumes.dataPath(volume)
     case .bind(let path, let isReadOnly):
       record.hostPath = try bindSource(path, createsMissing: false)
@@ -86,6 +92,18 @@ struct MountResolver: ~Copyable {
     } catch {
       throw .kernel(act: "access path", thing: "\(source)/\(subpath)", cause: error)
     }
+  }
+
+  /// False where the volume was removed before it could be held.
+  private mutating func hold(_ volume: String) throws(EngineError) -> Bool {
+    guard let hold = try volumes.hold(volume) else { return false }
+    held.append(hold)
+    return true
+  }
+
+  private func checkOwner(_ request: MountRequest, _ options: VolumeOptions, _ volume: String) throws(EngineError) {
+    guard request.changesOwner, case .fileSystem(let fileSystem) = options else { return }
+    throw .notBuilt("the option U for the volume \(volume), which is a file system of its own (\(fileSystem.type))")
   }
 
   // MARK: Overlays
@@ -173,17 +191,6 @@ struct MountResolver: ~Copyable {
         return
       }
       try TreeCopy(source: source.descriptor, target: data).run()
-    }
-  }
-
-  /// Removes the volumes that were made for a container that does not come to be.
-  func discard() {
-    for name in made {
-      do throws(EngineError) {
-        try volumes.remove(name)
-      } catch {
-        // The error that led here tells more.
-      }
     }
   }
 }

@@ -36,25 +36,15 @@ package struct VolumeStore: ~Copyable {
 
   /// The volume of a name; nil where there is none.
   package func volume(_ name: String) throws(EngineError) -> Volume? {
-    guard VolumeName.isValid(name) else { return nil }
-    let bytes: [UInt8]
-    do throws(Errno) {
-      let place = try directory.descriptor.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
-      bytes = try place.descriptor.readFile(Self.recordName, limitBytes: 1 << 20)
-    } catch {
-      if error == .notFound { return nil }
-      throw .kernel(act: "read", thing: "volume \(name)", cause: error)
-    }
-    do throws(JSONError) {
-      let record = try JSONValue.parse(bytes)
-      return Volume(
-        name: name, mountpoint: dataPath(name), created: record["created"]?.string ?? "",
-        labels: record["labels"].flatMap([String: String].init(recorded:)) ?? [:],
-        options: record["options"].flatMap([String: String].init(recorded:)) ?? [:],
-        isAnonymous: record["isAnonymous"]?.bool ?? false)
-    } catch {
-      throw .damaged(thing: "\(path)/\(name)/volume.json", reason: "\(error)")
-    }
+    guard VolumeName.isValid(name),
+      let record = try StateDirectory.record(
+        Self.recordName, of: name, in: directory.descriptor, path: path, what: "volume")
+    else { return nil }
+    return Volume(
+      name: name, mountpoint: dataPath(name), created: record["created"]?.string ?? "",
+      labels: record["labels"].flatMap([String: String].init(recorded:)) ?? [:],
+      options: record["options"].flatMap([String: String].init(recorded:)) ?? [:],
+      isAnonymous: record["isAnonymous"]?.bool ?? false)
   }
 
   /// Makes a volume. `fill` is called with its empty data directory before anybody can see the volume; false when there is one of
@@ -70,7 +60,7 @@ package struct VolumeStore: ~Copyable {
     if !options.isEmpty { record["options"] = JSONValue(options) }
     let content = JSONValue.object(record).serialized()
     let directory = directory.descriptor
-    let place = try naming("make", "volume \(name)") { () throws(Errno) in try makeDraft() }
+    let place = try naming("make", "volume \(name)") { () throws(Errno) in try DirectoryDraft.make(in: directory) }
     let draft = place.name
     do throws(EngineError) {
       let data = try naming("make", "volume \(name)") { () throws(Errno) in
@@ -117,25 +107,6 @@ package struct VolumeStore: ~Copyable {
     }
   }
 
-  /// A directory with a name that says that it is not a volume yet, held: a sweep leaves it alone.
-  private func makeDraft() throws(Errno) -> VolumeDraft {
-    for _ in 0..<100 {
-      let name = try TemporaryName.make(prefix: ".new-")
-      try directory.descriptor.makeDirectory(name, mode: 0o700)
-      do throws(Errno) {
-        let place = try directory.descriptor.open(name, [.readOnly, .directory, .noFollow])
-        try place.descriptor.lock(exclusive: true, wait: false)
-        if try directory.descriptor.status(name).inode == place.descriptor.status().inode {
-          return VolumeDraft(name: name, place: place)
-        }
-      } catch {
-        // Between making and locking, a sweep took it for a leftover.
-        guard error == .notFound || error == .wouldBlock else { throw error }
-      }
-    }
-    throw .busy
-  }
-
   private func remove(_ draft: KernelPath) {
     do throws(Errno) {
       try directory.descriptor.removeTree(draft)
@@ -167,20 +138,56 @@ package struct VolumeStore: ~Copyable {
     }
   }
 
-  /// Removes a volume with its data: gone at one stroke, its content afterwards.
-  package func remove(_ name: String) throws(EngineError) {
-    guard VolumeName.isValid(name) else { throw .noSuchVolume(name) }
+  /// Keeps a volume from being removed; nil where there is none of that name, any more.
+  package func hold(_ name: String) throws(EngineError) -> VolumeHold? {
     let directory = directory.descriptor
     do throws(Errno) {
-      let aside = try TemporaryName.make(prefix: ".new-")
-      let place = try directory.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
-      // Held to the end: it will look like a leftover.
-      try place.descriptor.lock(exclusive: true, wait: true)
+      let entry = try KernelPath(name)
+      let place = try directory.open(entry, [.readOnly, .directory, .noFollow])
+      // Whoever is removing it lets go when it is gone.
+      try place.descriptor.lock(exclusive: false, wait: true)
+      guard try directory.status(entry).inode == place.descriptor.status().inode else { return nil }
+      return VolumeHold(place)
+    } catch {
+      if error == .notFound { return nil }
+      throw .kernel(act: "hold", thing: "volume \(name)", cause: error)
+    }
+  }
+
+  /// Removes a volume with its data: gone at one stroke, its content afterwards. One that is held is in use.
+  ///
+  /// - Parameter check: refuses by what it throws; from then on nobody can come to use the volume.
+  package func remove(
+    _ name: String, check: () throws(EngineError) -> Void = {}
+  ) throws(EngineError) {
+    guard VolumeName.isValid(name) else { throw .noSuchVolume(name) }
+    // Taken to the end: it will look like a leftover.
+    let place = try take(name)
+    try check()
+    let directory = directory.descriptor
+    do throws(Errno) {
+      let aside = try TemporaryName.make(prefix: DirectoryDraft.prefix)
       try directory.rename(try KernelPath(name), to: aside, in: directory)
       try directory.removeTree(aside)
-      _ = consume place
     } catch {
       if error == .notFound { throw .noSuchVolume(name) }
+      throw .kernel(act: "remove", thing: "volume \(name)", cause: error)
+    }
+    _ = consume place
+  }
+
+  private func take(_ name: String) throws(EngineError) -> FileDescriptor {
+    let directory = directory.descriptor
+    do throws(Errno) {
+      let entry = try KernelPath(name)
+      let place = try directory.open(entry, [.readOnly, .directory, .noFollow])
+      try place.descriptor.lock(exclusive: true, wait: false)
+      // Another one may have its name by now.
+      guard try directory.status(entry).inode == place.descriptor.status().inode else { throw .wouldBlock }
+      return place
+    } catch {
+      if error == .notFound { throw .noSuchVolume(name) }
+      if error == .wouldBlock { throw .volumeInUse(name: name, containerID: nil) }
       throw .kernel(act: "remove", thing: "volume \(name)", cause: error)
     }
   }
@@ -198,29 +205,19 @@ package struct VolumeStore: ~Copyable {
   /// Removes what interrupted commands left.
   package func sweep() throws(EngineError) {
     let directory = directory.descriptor
-    for name in try names() where name.hasPrefix(".new-") {
+    for name in try names() where name.hasPrefix(DirectoryDraft.prefix) {
       try naming("clean up", path) { () throws(Errno) in
-        do throws(Errno) {
-          let place = try directory.open(try KernelPath(name), [.readOnly, .directory, .noFollow])
-          try place.descriptor.lock(exclusive: true, wait: false)
-          try directory.removeTree(try KernelPath(name))
-        } catch {
-          guard error == .wouldBlock || error == .notFound else { throw error }
-        }
+        try DirectoryDraft.removeLeftover(try KernelPath(name), in: directory)
       }
     }
   }
 }
 
-/// The directory of a volume that is being made, held while this lives.
-private struct VolumeDraft: ~Copyable {
-  let name: KernelPath
+/// Keeps a volume from being removed while this lives: for a container that is being made, whose record does not say yet that it uses it.
+package final class VolumeHold: Sendable {
   private let place: FileDescriptor
 
-  init(name: KernelPath, place: consuming FileDescriptor) {
-    self.name = name
+  init(_ place: consuming FileDescriptor) {
     self.place = place
   }
-
-  var descriptor: Descriptor { place.descriptor }
 }

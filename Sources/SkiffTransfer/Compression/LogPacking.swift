@@ -54,7 +54,10 @@ enum LogPacking {
       let status = try source.status()
       let time = FileTime(seconds: status.modifiedSeconds, nanoseconds: status.modifiedNanoseconds)
       try target.descriptor.setTimes(accessed: time, modified: time)
+      try target.descriptor.synchronize()
       try directory.rename(unfinished, to: packed, in: directory)
+      // On the disk before the other goes.
+      try directory.synchronize()
     } catch {
       do throws(Errno) { try directory.unlink(unfinished) } catch {}
       throw error

@@ -111,7 +111,8 @@ struct RequestBuilder {
     request.domainname = options.domainname
     for path in options.labelFile {
       let content = String(decoding: try Self.file(path, limitBytes: 1 << 20), as: UTF8.self)
-      for line in content.split(separator: "\n") where !line.isEmpty && !line.hasPrefix("#") {
+      // Of another system a line ends with "\r\n", which is one Character.
+      for line in content.split(whereSeparator: { $0 == "\n" || $0 == "\r\n" }) where !line.hasPrefix("#") {
         let label = try EnvironmentOption.label(String(line), option: "--label-file")
         request.labels[label.key] = label.value
       }

@@ -82,6 +82,27 @@ extension Integration {
       }
     }
 
+    @Test func `what is left of one container and cannot be removed keeps no other from its start`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let stuck = try store.start(["--name", "stuck", "--network", "none", "--restart", "always"])
+        _ = try store.start(["--name", "whole", "--network", "none", "--restart", "always"])
+        let bystander = try crash(harbour, store)
+        defer { bystander.end() }
+        let place = harbour.path("run/containers/\(stuck)/mounted")
+        try shell("mkdir \(place); mount -t tmpfs tmpfs \(place)")
+        harbour.atEnd { _ = try? shell("umount \(place) 2>/dev/null") }
+
+        let outcome = try store.attempt("system", "boot")
+
+        #expect(outcome.lines.contains("whole"), "\(outcome)")
+        #expect(outcome.errors.contains(String(stuck.prefix(12))), "\(outcome)")
+        #expect(try store.inspect("whole").State.Running.isTrue)
+        try shell("umount \(place)")
+        try store.skiff("rm", "--force", "stuck", "whole")
+      }
+    }
+
     @Test func `the unit names the program where it is installed`() throws {
       let unit = try String(
         contentsOfFile: Programs.repository + "/Packaging/systemd/skiff-boot.service", encoding: .utf8)

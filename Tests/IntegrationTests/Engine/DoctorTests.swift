@@ -39,6 +39,18 @@ extension Integration {
       }
     }
 
+    @Test func `what lies where the store will be is left alone`() throws {
+      try inHarbour { harbour in
+        try harbour.write("mine", to: "place/.doctor/file")
+        let store = try Store(harbour, root: harbour.path("place/store"), hasImage: false)
+
+        #expect(try look(store).findings["overlays in the store"] != nil)
+
+        #expect(try harbour.read("place/.doctor/file") == "mine")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: harbour.path("place")) == [".doctor"])
+      }
+    }
+
     @Test func `a right that is taken away is missed by name, and so is what it was for`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

@@ -169,6 +169,12 @@ extension Integration {
         #expect(try store.attempt("container", "prune", "--filter", "colour=red").errors.contains("colour=red"))
         try store.skiff("container", "prune")
         #expect(try store.skiff("ps", "-aq").lines == [])
+        // Volumes are data: they go with volumes, not with containers.
+        try store.skiff("create", "--network", "none", "-v", "/own", Store.image)
+        try store.skiff("container", "prune")
+        #expect(try store.skiff("ps", "-aq").lines == [] && store.skiff("volume", "ls", "-q").lines.count == 1)
+        try store.skiff("volume", "prune")
+        #expect(try store.skiff("volume", "ls", "-q").lines == [])
       }
     }
 

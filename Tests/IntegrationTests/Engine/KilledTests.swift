@@ -189,11 +189,8 @@ extension Integration.Killed {
   }
 
   private func files(_ path: String) throws -> [String] {
-    guard FileManager.default.fileExists(atPath: path) else { return [] }
-    return try FileManager.default.subpathsOfDirectory(atPath: path).map { path + "/" + $0 }.filter {
-      // The directories of networks stay.
-      !$0.hasSuffix("/leases") && !$0.hasSuffix("/endpoints")
-    }
+    // Things may go while we look.
+    try Remains.files(beneath: path)
   }
 
   /// Lists containers, as the next command that somebody gives; after it nothing may be left. What runs on by itself may take a moment to end.

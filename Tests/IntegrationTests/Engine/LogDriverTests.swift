@@ -101,6 +101,21 @@ extension Integration {
       }
     }
 
+    @Test func `what was packed is on the disk before what it was packed from goes`() throws {
+      try inHarbour { harbour in
+        let place = try harbour.makeDirectory("logs")
+        let trace = harbour.path("trace")
+
+        try shell(
+          "seq 1000 > \(place)/log.1; strace -qq -o \(trace) -e trace=fsync,renameat2,unlinkat \(Programs.transfer) "
+            + "pack-log log.1 3<\(place)")
+
+        let calls = try harbour.read("trace").split(separator: "\n").map { line in line.prefix { $0 != "(" } }
+        #expect(calls == ["fsync", "renameat2", "fsync", "unlinkat"])
+        #expect(try shell("ls \(place); gzip -dc \(place)/log.1.gz | tail -1").lines == ["log.1.gz", "1000"])
+      }
+    }
+
     @Test func `what was put aside last is packed at the end`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

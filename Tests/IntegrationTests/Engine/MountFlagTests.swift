@@ -98,6 +98,78 @@ extension Integration {
       }
     }
 
+    @Test func `a place that the host depends on is not given away under another name`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try harbour.makeDirectory("bound")
+        try shell("ln -s /srv \(harbour.path("link")); mount --bind /srv \(harbour.path("bound"))")
+        harbour.atEnd { _ = try? shell("umount \(harbour.path("bound"))") }
+
+        // Owned by root as it is: nothing would change if it were given.
+        for place in ["/bin", harbour.path("link"), harbour.path("bound")] {
+          let refused = try store.attempt("run", "--rm", "-v", "\(place):/given:U", Store.image, "true")
+          #expect(refused.code == 125)
+          #expect(refused.errors.contains("cannot give \(place) to the container's user"), "\(refused)")
+        }
+      }
+    }
+
+    @Test func `of an overlay the top is given, and a volume that is a file system is refused`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try harbour.write("x", to: "given/file")
+        try store.skiff("volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "memory")
+
+        let told = try store.perform(
+          ["--network", "none", "--user", "1234:2345", "-v", "\(harbour.path("given")):/given:O,U"],
+          "create /given/new x", "stat /given", "stat /given/file")
+        let refused = try store.attempt("run", "--rm", "-v", "memory:/memory:U", Store.image, "true")
+        let new = try store.attempt(
+          "run", "--rm", "--mount",
+          "type=volume,source=new,target=/m,U=true,volume-opt=type=tmpfs,volume-opt=device=tmpfs", Store.image, "true")
+
+        #expect(told[0].errno.isMissing)
+        #expect(told[1].uid.number == 1234 && told[1].gid.number == 2345)
+        #expect(told[2].uid.number == 0)
+        #expect(try shell("stat -c %u \(harbour.path("given"))").output == "0\n")
+        #expect(refused.code == 125 && refused.errors.contains("the option U for the volume memory"), "\(refused)")
+        #expect(new.code == 125 && new.errors.contains("the option U for the volume new"), "\(new)")
+        #expect(try store.skiff("volume", "ls", "-q").lines == ["memory"])
+        try store.skiff("volume", "rm", "memory")
+      }
+    }
+
+    @Test func `a volume with a name outlives a container that does not come to be, one without does not`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+
+        let failed = try store.attempt(
+          "create", "-v", "named:/named", "-v", "/own", "--user", "nobody-there", Store.image, "true")
+
+        #expect(failed.code == 125)
+        #expect(try store.skiff("volume", "ls", "-q").lines == ["named"])
+        try store.skiff("volume", "rm", "named")
+      }
+    }
+
+    @Test func `a volume that a container is being made with is in use`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try store.skiff("volume", "create", "held")
+        // As a command holds it from finding the volume until its container's record stands.
+        let holding = ["flock", "--shared", "\(store.root)/volumes/held"]
+
+        let refused = try store.attempt("volume", "rm", "held", before: holding)
+        let pruned = try store.attempt("volume", "prune", "--force", "--all", before: holding)
+
+        #expect(refused.code == 1)
+        #expect(refused.errors.contains("cannot remove volume held: a container is being made with it"), "\(refused)")
+        #expect(pruned.code == 0 && !pruned.output.contains("held"), "\(pruned)")
+        #expect(try store.skiff("volume", "ls", "-q").lines == ["held"])
+        try store.skiff("volume", "rm", "held")
+      }
+    }
+
     @Test func `files are shown by the ids of the container`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

@@ -18,6 +18,19 @@ extension Integration {
       }
     }
 
+    @Test func `a file of labels may have the line ends of another system`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let file = try harbour.write("# labels\r\nsea=calm\r\n\r\nsky=clear\r\n", to: "labels")
+
+        try store.skiff("create", "--name", "one", "--network", "none", "--label-file", file, Store.image)
+
+        let labels = try store.inspect("one").Config.Labels
+        #expect(labels.sea.text == "calm" && labels.sky.text == "clear")
+        try store.skiff("rm", "one")
+      }
+    }
+
     @Test func `the groups of the caller are kept when asked for, and only then`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

@@ -159,6 +159,58 @@ extension Integration {
       }
     }
 
+    @Test func `a shutdown in the middle of a restart wins, too`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let id = try store.start(["--name", "one", "--network", "none", "--restart", "always"], "echo run; exit 1")
+        let place = "\(store.root)/containers/\(id)"
+        let holder = try Bystander(["/usr/bin/flock", "--no-fork", place, "sleep", "1000"])
+        var isHeld = true
+        defer { if isHeld { holder.end() } }
+        // Past its last look for the mark, and waiting for the container.
+        try until("somebody about to start it") {
+          let first = try restarting(id)
+          ClockTime.sleep(milliseconds: 300)
+          return try first.count == 1 && restarting(id) == first
+        }
+        let runs = try store.skiff("logs", "one").lines.count
+        // What the shutdown leaves first.
+        try "shutdown\n".write(toFile: place + "/stopped", atomically: true, encoding: .utf8)
+        holder.end()
+        isHeld = false
+
+        try until("its end") { try restarting(id).isEmpty && monitors(harbour).isEmpty }
+        #expect(try store.inspect("one").State.Status.text == "exited")
+        #expect(try store.skiff("logs", "one").lines.count == runs)
+        try store.skiff("rm", "one")
+      }
+    }
+
+    @Test func `the number of a restart's lock is that of an open file`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        try store.skiff("create", "--name", "one", "--network", "none", "--restart", "always", Store.image)
+        for number in ["-1", "0", "2", "77"] {
+          let refused = try store.attempt("container", "cleanup", "--restart-lock=\(number)", "one")
+          #expect(
+            refused.code == 1 && refused.errors.contains("--restart-lock is the number of an open file"), "\(refused)")
+        }
+        try store.skiff("rm", "one")
+      }
+    }
+
+    /// What has come to start a container again, by process id.
+    private func restarting(_ id: String) throws -> [String] {
+      // Brackets, so that the line does not find itself.
+      try shell(
+        """
+        for p in /proc/[0-9]*; do
+          tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q -- '--restart-loc[k] .* \(id)' && basename $p
+        done; true
+        """
+      ).lines
+    }
+
     @Test func `a policy can be changed while the container runs`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
@@ -247,18 +299,6 @@ extension Integration {
         try store.skiff("rm", "--force", "one")
       }
     }
-
-    /// The monitors of a harbour's containers, by process id, and what they have become.
-    private func monitors(_ harbour: Harbour) throws -> [String] {
-      try shell(
-        """
-        for p in /proc/[0-9]*; do
-          tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -qE '^skiff-runtime monitor|container cleanup' || continue
-          ls -l $p/fd 2>/dev/null | grep -q '\(harbour.path("run/lifelines"))' && basename $p
-        done; true
-        """
-      ).lines
-    }
   }
 }
 
@@ -269,4 +309,16 @@ func until(_ what: String, seconds: Double = 20, _ isSo: () throws -> Bool) thro
     guard ContinuousClock.now < deadline else { throw Trouble("waited in vain for \(what)") }
     ClockTime.sleep(milliseconds: 20)
   }
+}
+
+/// The monitors of a harbour's containers, by process id, and what they have become.
+func monitors(_ harbour: Harbour) throws -> [String] {
+  try shell(
+    """
+    for p in /proc/[0-9]*; do
+      tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -qE '^skiff-runtime monitor|container cleanup' || continue
+      ls -l $p/fd 2>/dev/null | grep -q '\(harbour.path("run/lifelines"))' && basename $p
+    done; true
+    """
+  ).lines
 }

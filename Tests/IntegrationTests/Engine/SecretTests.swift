@@ -104,6 +104,88 @@ extension Integration {
       }
     }
 
+    @Test func `a secret that is replaced is the old one or the new one, wherever the command is killed`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour, hasImage: false)
+        let first = try store.skiff("secret", "create", "one", "-", input: "first").lines[0]
+        let file = try harbour.write("second", to: "second")
+        var kept = first
+        var killed = 0
+
+        for (call, last) in [("renameat2", 4), ("unlinkat", 6)] {
+          for count in 1...last {
+            let outcome = try store.attempt(
+              under: ["strace", "-qq", "-o", "/dev/null", "-e", "inject=\(call):signal=SIGKILL:when=\(count)"],
+              ["secret", "create", "--replace", "one", file])
+            if outcome.code == 137 { killed += 1 }
+
+            let now = try JSON(text: store.skiff("secret", "inspect", "one").output)[0].ID.text
+            if outcome.code == 0 { #expect(outcome.lines == [now]) }
+            kept = now
+          }
+        }
+
+        #expect(killed >= 5, "\(killed)")
+        #expect(kept != first)
+        // The next command of its kind clears up.
+        let last = try store.skiff("secret", "create", "--replace", "one", file).lines[0]
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(store.root)/secrets") == ["one"])
+        #expect(try store.skiff("secret", "rm", "one").lines == [last])
+      }
+    }
+
+    @Test func `what interrupted commands left of secrets is found and removed, unless somebody holds it`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour, hasImage: false)
+        try store.skiff("secret", "create", "one", "-", input: "known")
+        let place = "\(store.root)/secrets"
+        try shell("for n in .new-1 .old-2; do mkdir \(place)/$n; echo secret > \(place)/$n/data; done")
+
+        let found = try store.attempt("system", "check")
+        let spared = try store.attempt("system", "check", "--repair", before: ["flock", "\(place)/.new-1"])
+        let left = try shell("ls -A \(place)").lines
+        let mended = try store.attempt("system", "check", "--repair")
+
+        #expect(found.code == 1 && found.output.contains("secrets"), "\(found)")
+        #expect(spared.code == 0, "\(spared)")
+        #expect(left == [".new-1", "one"])
+        #expect(mended.code == 0, "\(mended)")
+        #expect(try shell("ls -A \(place)").lines == ["one"])
+        try store.skiff("secret", "rm", "one")
+      }
+    }
+
+    @Test func `a secret that is asked for by its id has its name, and two have not one place`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let id = try store.skiff("secret", "create", "deep", "-", input: "known").lines[0]
+        try store.skiff("secret", "create", "other", "-", input: "else")
+
+        try store.skiff(
+          "create", "--name", "one", "--network", "none", "--secret", String(id.prefix(12)), Store.image, "cat",
+          "/run/secrets/deep")
+        #expect(try store.skiff("start", "-a", "one").output == "known")
+        // Another id, the same name.
+        try store.skiff("secret", "create", "--replace", "deep", "-", input: "known anew")
+        #expect(try store.skiff("start", "-a", "one").output == "known anew")
+        try store.skiff("rm", "one")
+
+        let refusals = [
+          (["deep", "deep"], "/run/secrets/deep"), (["deep,target=x", "other,target=x"], "/run/secrets/x"),
+          (["deep,target=/etc/x", "other,target=/etc/../etc/x"], "/etc/x"),
+          (["deep,type=env,target=X", "other,type=env,target=X"], "$X"),
+        ]
+        for (secrets, place) in refusals {
+          let outcome = try store.attempt(["create"] + secrets.flatMap { ["--secret", $0] } + [Store.image])
+          #expect(
+            outcome.code == 125
+              && outcome.errors.contains("two secrets want the same place in the container: \(place)"),
+            "\(outcome)")
+        }
+        #expect(try store.skiff("ps", "--all", "--quiet").lines == [])
+      }
+    }
+
     @Test func `secrets that make no sense are refused by name`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

@@ -37,6 +37,12 @@ import Testing
     #expect(value == expected)
   }
 
+  @Test(arguments: ["\r\n", "\r"]) func `lines end as other systems have them`(end: String) throws {
+    let lines = ["a: 1 # one", "b:", "- c", "- d: \"e\"", ""]
+
+    #expect(try parse(lines.joined(separator: end)) == ["a": 1, "b": ["c", ["d": "e"]]])
+  }
+
   @Test func `JSON is YAML, too`() throws {
     let text = #"{"a": [1, "two", {"b": null}], "c": {"d": false}}"#
 
