@@ -10,6 +10,10 @@ struct CgroupDirectories {
 
   /// - Parameter made: gets every directory that did not exist before, in the order of making, also when this fails.
   func make(made: inout [String]) throws(CgroupError) {
+    // Whoever lives in the group may look into it: without that the kernel refuses its file system to a user namespace, and programs of
+    // ordinary users cannot read their limits.
+    let umask = ProcessControl.setUmask(0o022)
+    defer { ProcessControl.setUmask(umask) }
     for entry in record.entries {
       let madeBefore = made.count
       try make(entry, made: &made)

@@ -22,6 +22,21 @@ extension Integration {
       }
     }
 
+    @Test(arguments: [[], ["--userns", "map:0:100000:65536"]])
+    func `an ordinary user of a container reads its limits`(options: [String]) throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let file = isVersion1 ? "pids/pids.max" : "pids.max"
+
+        let seen = try store.attempt(
+          ["run", "--rm", "--network", "none", "--pids-limit", "77", "--user", "1000"] + options
+            + [Store.image, "sh", "-c", "cat /sys/fs/cgroup/\(file)"]
+        ).expecting(0)
+
+        #expect(seen.lines == ["77"])
+      }
+    }
+
     @Test func `an allocation above the limit is killed, and reported`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)
