@@ -17,7 +17,7 @@ extension RuntimeCommand {
   func processes(_ words: ArraySlice<String>) throws -> Int32 {
     // After the id everything belongs to ps(1).
     let arguments = try ParsedArguments(words, [.value("format", "f")], stopsAfterPositional: 1)
-    let id = try containerID(arguments, "ps")
+    let id = try containerID(arguments, "ps", furtherLimit: .max - 1)
     switch arguments.value("format") ?? "table" {
     case "json": try printBytes(JSONValue.array(try runtime.processIDs(id).map { JSONValue($0) }).serialized())
     case "table":

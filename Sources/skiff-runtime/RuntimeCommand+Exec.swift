@@ -12,7 +12,7 @@ extension RuntimeCommand {
 
   func exec(_ words: ArraySlice<String>) throws -> Int32 {
     let arguments = try Self.execArguments(words)
-    var request = ExecRequest(id: try containerID(arguments, "exec"))
+    var request = ExecRequest(id: try containerID(arguments, "exec", furtherLimit: .max - 1))
     try runtime.enterUserNamespace(of: request.id, arguments: self.arguments)
     try enterProtection()
     request.appArmorProfile = arguments.value("apparmor")
@@ -34,7 +34,7 @@ extension RuntimeCommand {
     if arguments.value("no-new-privs") != nil { request.noNewPrivileges = arguments.has("no-new-privs") }
     if let text = arguments.value("user") { request.user = try Self.user(text) }
     for text in arguments.values("additional-gids") {
-      guard let id = UInt32(text), id < .max else { throw UsageError(words: "invalid group id \"\(text)\"") }
+      guard let id = UInt32(text), id < .max else { throw RuntimeError.failed("invalid group id \"\(text)\"") }
       request.additionalGroupIDs.append(id)
     }
     if let keys = arguments.value("detach-keys") {
@@ -84,11 +84,11 @@ extension RuntimeCommand {
   private static func user(_ text: String) throws -> (userID: UInt32, groupID: UInt32?) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count <= 2, let userID = UInt32(parts[0]), userID < .max else {
-      throw UsageError(words: "invalid user \"\(text)\": it must be uid or uid:gid")
+      throw RuntimeError.failed("invalid user \"\(text)\": it must be uid or uid:gid")
     }
     guard parts.count == 2 else { return (userID, nil) }
     guard let groupID = UInt32(parts[1]), groupID < .max else {
-      throw UsageError(words: "invalid user \"\(text)\": it must be uid or uid:gid")
+      throw RuntimeError.failed("invalid user \"\(text)\": it must be uid or uid:gid")
     }
     return (userID, groupID)
   }

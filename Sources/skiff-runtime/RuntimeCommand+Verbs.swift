@@ -108,7 +108,9 @@ extension RuntimeCommand {
 
   /// Acts on the named container, or with `--regex` on all whose ids hold a match; the first failure ends it after all had their turn.
   private func forEach(_ arguments: ParsedArguments, _ verb: String, _ act: (ContainerID) throws -> Void) throws {
-    guard arguments.has("regex") else { return try act(try containerID(arguments, verb)) }
+    guard arguments.has("regex") else {
+      return try act(try containerID(arguments, verb, furtherLimit: verb == "kill" ? 1 : 0))
+    }
     guard let text = arguments.positional.first else {
       throw UsageError(words: "\"\(verb) --regex\" requires an expression as its argument")
     }

@@ -177,9 +177,16 @@ struct RuntimeCommand {
     }
   }
 
-  func containerID(_ arguments: ParsedArguments, _ verb: String) throws -> ContainerID {
+  /// - Parameter furtherLimit: how many words may follow the id.
+  func containerID(
+    _ arguments: ParsedArguments, _ verb: String, furtherLimit: Int = 0
+  ) throws -> ContainerID {
     guard let text = arguments.positional.first else {
       throw UsageError(words: "\"\(verb)\" requires a container id as its argument")
+    }
+    guard arguments.positional.count - 1 <= furtherLimit else {
+      let count = furtherLimit == 0 ? "exactly 1" : "at most \(furtherLimit + 1)"
+      throw UsageError(words: "\"\(verb)\" requires \(count) argument(s)")
     }
     do {
       return try ContainerID(text)

@@ -94,9 +94,9 @@ extension ContainerRecord {
   package func status() -> ContainerStatus {
     if processID == 0 { return .creating }
     guard let facts = ProcessFacts(processID), facts.startTicks == startTicks, !facts.hasEnded else { return .stopped }
-    if isWaitingForStart { return .created }
+    // One that is created can be paused, too: whoever asked it something would wait for the answer.
     if let cgroup, (try? cgroup.isFrozen()) == true { return .paused }
-    return .running
+    return isWaitingForStart ? .created : .running
   }
 
   /// Whether the process still runs the launcher.

@@ -22,7 +22,8 @@ extension ContainerRuntime {
     case .created: break
     case .stopped: throw .wrongState("cannot start a container that has stopped")
     case .creating: throw .wrongState("cannot start a container that is still being created")
-    case .running, .paused: throw .wrongState("cannot start an already running container")
+    case .running: throw .wrongState("cannot start an already running container")
+    case .paused: throw .wrongState("cannot start a container in the paused state")
     }
     let spec = try ContainerStateStore.configuration(in: directory.descriptor, id: id.text)
     let refusal: Refusal?

@@ -62,6 +62,41 @@ extension Integration {
       }
     }
 
+    @Test func `a created container can be paused, and starts when it goes on`() throws {
+      guard Programs.isOurRuntime else { return }
+      try inHarbour { harbour in
+        let bundle = try Bundle(harbour)
+        try bundle.setArguments(["/bin/probe", "wait"])
+        try bundle.create()
+        try bundle.runtime(["pause", bundle.id]).expecting(0)
+
+        #expect(try bundle.state().status.text == "paused")
+        let exec = try bundle.runtime(["exec", bundle.id, "/bin/probe", "exit", "0"])
+        #expect(exec.code == 255 && exec.errors.contains("cannot exec in a paused container"), "\(exec)")
+        let start = try bundle.runtime(["start", bundle.id])
+        #expect(start.code == 1 && start.errors.contains("cannot start a container in the paused state"), "\(start)")
+        try bundle.runtime(["resume", bundle.id]).expecting(0)
+        #expect(try bundle.state().status.text == "created")
+        try bundle.start()
+        #expect(try bundle.state().status.text == "running")
+        try bundle.delete(force: true)
+      }
+    }
+
+    @Test(arguments: [["state"], ["start"], ["delete"], ["pause"], ["run"], ["update", "--pids-limit", "9"]])
+    func `a word too many is refused, and nothing is done`(verb: [String]) throws {
+      try inHarbour { harbour in
+        let bundle = try waiting(harbour)
+
+        let outcome = try bundle.runtime(verb + [bundle.id, "other"])
+
+        #expect(outcome.code == 1)
+        #expect(outcome.errors.contains("\"\(verb[0])\" requires exactly 1 argument(s)"), "\(outcome)")
+        #expect(try bundle.state().status.text == "running")
+        try bundle.delete(force: true)
+      }
+    }
+
     @Test func `a paused container can be killed and deleted`() throws {
       try inHarbour { harbour in
         let killed = try waiting(harbour)
