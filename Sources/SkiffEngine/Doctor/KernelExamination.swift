@@ -189,8 +189,14 @@ struct KernelExamination {
   private func landlock() -> Finding {
     let askVersion: UInt = 1
     let answer = attemptSystemCall(Self.landlockCreateRuleset, [0, 0, askVersion])
-    let why = "programs that confine themselves find it in containers too; skiff itself runs without"
+    let why = "run --landlock, and programs that confine themselves in containers; skiff itself runs without"
     guard answer < 0 else {
+      let first = 3
+      guard answer >= first else {
+        return Finding(
+          Self.topic, "landlock", .warning, "version \(answer) of its interface", why: why,
+          fix: "rules about files need version \(first): use Linux 6.2 or later")
+      }
       return Finding(Self.topic, "landlock", .ok, "version \(answer) of its interface", why: why)
     }
     let refusal = Errno(Int32(truncatingIfNeeded: -answer))

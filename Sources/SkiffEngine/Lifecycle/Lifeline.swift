@@ -54,6 +54,16 @@ struct LifelineDirectory {
     }
   }
 
+  /// The same for a removal: nil where there is no room for it, which what is removed may make.
+  func holdIfThereIsRoom(_ id: String) throws(EngineError) -> Lifeline? {
+    do throws(EngineError) {
+      return try hold(id)
+    } catch {
+      guard case .kernel(_, _, .noSpace) = error else { throw error }
+      return nil
+    }
+  }
+
   /// Removes the lifeline of a container that leaves nothing to clean up; nothing there is success.
   func remove(_ id: String) throws(EngineError) {
     do throws(Errno) {

@@ -42,7 +42,7 @@ extension Engine {
       try end(process.descriptor, directory)
     }
     // Should this process not come to the end of it, the next one will.
-    let lifeline = try lifelines.hold(id)
+    let lifeline = try lifelines.holdIfThereIsRoom(id)
     // A container whose record cannot be read can be removed all the same.
     try remove(directory, recordIfReadable(directory), withVolumes: withVolumes)
     _ = consume lifeline

@@ -74,9 +74,14 @@ extension ContainerDirectory {
     // It will not be there to be started.
     if record.request.removesItself { return }
     if !byHand, try wasStoppedByHand() { return }
-    // A reboot asks for it where there is a policy, and must not take one word for the other.
-    try replace(
-      PendingRestart.stopMark, byHand ? [] : Array("shutdown\n".utf8), isDurable: record.request.restart.name != .no)
+    do throws(EngineError) {
+      // A reboot asks for it where there is a policy, and must not take one word for the other.
+      try replace(
+        PendingRestart.stopMark, byHand ? [] : Array("shutdown\n".utf8), isDurable: record.request.restart.name != .no)
+    } catch {
+      // A full disk keeps nothing running: it keeps the monitor from noting a restart, too.
+      guard case .kernel(_, _, .noSpace) = error else { throw error }
+    }
   }
 
   /// Begins anew: a person starts the container.
