@@ -4,8 +4,8 @@ import SkiffSpec
 
 /// `--landlock`
 enum LandlockOption {
-  /// The annotation that the runtime reads, for rules that are parted by commas.
-  static func annotation(_ texts: [String]) throws(EngineError) -> (key: String, value: String) {
+  /// Rules that are parted by commas, and their words one by one.
+  static func read(_ texts: [String]) throws(EngineError) -> (rules: LandlockRules, words: [String]) {
     var rules = LandlockRules()
     var words: [String] = []
     for text in texts {
@@ -18,6 +18,12 @@ enum LandlockOption {
         words.append(word)
       }
     }
+    return (rules, words)
+  }
+
+  /// The annotation that the runtime reads.
+  static func annotation(_ texts: [String]) throws(EngineError) -> (key: String, value: String) {
+    let (rules, words) = try read(texts)
     // Never a container without the walls that it was meant to have.
     if let obstacle = rules.obstacle(version: Landlock.version) {
       throw .refused("cannot restrict the container by --landlock: \(obstacle)")

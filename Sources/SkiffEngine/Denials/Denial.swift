@@ -16,6 +16,8 @@ public struct Denial: Equatable, Sendable {
     case mountOption = "mount option"
     /// Owner and mode of a file.
     case permissions
+    /// The walls that `--landlock` put up.
+    case landlock
     /// AppArmor, SELinux, or something else that leaves no trace for us.
     case unknown
   }

@@ -42,7 +42,7 @@ struct DenialJudge {
     if let denial = filtered(call) { return denial }
     switch call.cause {
     case .readOnlyFileSystem: return readOnly(call)
-    case .notPermitted, .accessDenied: return device(call) ?? mapped(call) ?? refused(call)
+    case .notPermitted, .accessDenied: return device(call) ?? mapped(call) ?? walled(call) ?? refused(call)
     case .invalidArgument: return unmappedID(call)
     case .overflow: return mapped(call)
     default: return nil
@@ -185,6 +185,29 @@ struct DenialJudge {
       .idMap, .seen, call.text,
       why: "\(place.path) belongs to user \(place.status.userID) of the host, whom the container's user namespace does"
         + " not have", flags: ["--userns host"])
+  }
+
+  /// The kernel asks these rules last: what owner and mode forbid is told of first.
+  private func walled(_ call: RefusedCall) -> Denial? {
+    guard call.cause == .accessDenied, let rules = try? LandlockOption.read(defences.request.landlockRules).rules else {
+      return nil
+    }
+    let limitsPorts = ["bind": rules.binds != nil, "connect": rules.connects != nil]
+    if limitsPorts[call.name] == true {
+      return Denial(
+        .landlock, .candidate, call.text, why: "no rule of --landlock lets it \(call.name) this port",
+        flags: ["--landlock \(call.name)=PORT"])
+    }
+    guard let path = call.path, barrier(call) == nil else { return nil }
+    let writing = accessWanted(call) & 2 != 0
+    guard !rules.allows(path, writing: writing) else { return nil }
+    // A rule is for what is there.
+    let place = call.places.last?.path ?? path
+    return Denial(
+      .landlock, .seen, call.text,
+      why: rules.allows(path, writing: false)
+        ? "the rules of --landlock let \(path) only be read" : "no rule of --landlock reaches \(path)",
+      flags: ["--landlock \(writing ? "rw" : "ro")=\(place)"])
   }
 
   // MARK: Rights

@@ -87,6 +87,13 @@ package struct LandlockRules: Equatable, Sendable {
     return nil
   }
 
+  /// Whether the rules about files let a path of the container's be read, or written.
+  package func allows(_ path: String, writing: Bool) -> Bool {
+    func isBeneath(_ place: String) -> Bool { place == "/" || path == place || path.hasPrefix(place + "/") }
+    return places.isEmpty || places.contains { isBeneath($0.path) && ($0.isWritable || !writing) }
+      || Self.devices.contains { isBeneath("/dev/" + $0) }
+  }
+
   // MARK: In the container
 
   /// Files that programs take for granted.

@@ -181,6 +181,11 @@ extension Integration {
         flag: "--userns host")
     }
 
+    @Test func `a wall of landlock`() throws {
+      let walls = ["--tmpfs", "/data", "--landlock", "ro=/bin,ro=/etc,ro=/data"]
+      try prove("landlock", with: walls, "echo on > /data/file", flag: "--landlock rw=/data")
+    }
+
     @Test func `no_new_privs`() throws {
       try inHarbour { harbour in
         let tree = try Store.tree()
