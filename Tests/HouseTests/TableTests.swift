@@ -9,14 +9,16 @@ import Testing
       file.text.matches(of: /func `([^`\n]+)`/).map { String($0.output.1) }
     })
 
-  /// The rows of a page's tables, as cells; without heads and rules.
+  /// The rows of a page's tables that have a column of tests, as cells; without heads and rules.
   private func rows(_ page: String) throws -> [[String]] {
     let data = try Data(contentsOf: SourceTree.top.appending(path: page))
     let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("|") }
+    var hasTests = false
     return lines.indices.filter { index in
-      let isRule = lines[index].allSatisfy { "|-: ".contains($0) }
+      if lines[index].allSatisfy({ "|-: ".contains($0) }) { return false }
       let isHead = index + 1 < lines.endIndex && lines[index + 1].allSatisfy { "|-: ".contains($0) }
-      return !isRule && !isHead
+      if isHead { hasTests = lines[index].contains("| test |") }
+      return !isHead && hasTests
     }.map { lines[$0].split(separator: "|", omittingEmptySubsequences: false).dropFirst().dropLast().map(String.init) }
   }
 
