@@ -43,6 +43,7 @@ extension Errno {
   package static var noData: Errno { Errno(ENODATA) }
   package static var overflow: Errno { Errno(EOVERFLOW) }
   package static var badMessage: Errno { Errno(EBADMSG) }
+  package static var messageTooLong: Errno { Errno(EMSGSIZE) }
   package static var notSupported: Errno { Errno(EOPNOTSUPP) }
   package static var addressInUse: Errno { Errno(EADDRINUSE) }
   package static var addressNotAvailable: Errno { Errno(EADDRNOTAVAIL) }

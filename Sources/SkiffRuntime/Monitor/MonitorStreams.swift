@@ -27,8 +27,6 @@ final class MonitorStreams {
   private let keepsStdinOpen: Bool
   private var log: LogWriter?
   private var passesThrough = false
-  /// Whether the log outlives the container's end, so that packing it is worth while.
-  private var packsAtEnd = false
   /// Looks after the container's health in the same loop.
   private var health: HealthWatch?
   /// Where the container's program says that it is ready.
@@ -51,8 +49,7 @@ final class MonitorStreams {
           containerEnds.append(own(try file.duplicate()))
         }
       case .jsonFile, .local, .k8sFile, .journald:
-        packsAtEnd = settings.keepsExit
-        log = try LogWriter(settings.log)
+        log = try LogWriter(settings.log, packsAtEnd: settings.keepsExit) { MonitorStreams.tellLogFailure(settings) }
       }
       // Whether there is a terminal stands in the configuration; pipes and link are both made, one goes unused.
       let pair = try UnixSocket.pair(.packet)
@@ -63,6 +60,14 @@ final class MonitorStreams {
     } catch {
       throw .failed("cannot make the streams of container \(settings.id): \(error)")
     }
+  }
+
+  /// Tells in the journal of events that nobody writes the log for a while.
+  private static func tellLogFailure(_ settings: MonitorSettings) {
+    guard let events = settings.events else { return }
+    EventJournal.append(
+      EngineEvent(type: "container", action: "log_failure", id: settings.id, attributes: events.attributes),
+      runRoot: events.runRoot)
   }
 
   private func own(_ file: consuming FileDescriptor) -> Descriptor {
@@ -323,7 +328,7 @@ final class MonitorStreams {
         if count == 0 { errorOutput = nil }
       }
     }
-    log?.finish(packs: packsAtEnd)
+    log?.finish()
   }
 
   /// Lets the first client remove the files of a container that has ended.

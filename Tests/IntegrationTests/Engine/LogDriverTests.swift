@@ -235,6 +235,62 @@ extension Integration {
       }
     }
 
+    /// The process that writes the log of a container which need not wait for it.
+    private func writers(_ harbour: Harbour) throws -> [String] {
+      try monitors(harbour).flatMap { monitor in
+        try shell(
+          """
+          for c in $(cat /proc/\(monitor)/task/\(monitor)/children); do
+            tr '\\0' ' ' < /proc/$c/cmdline 2>/dev/null | grep -q '^skiff-runtime monitor' && echo $c
+          done; true
+          """
+        ).lines
+      }
+    }
+
+    @Test func `the log goes on after the death of the process that writes it`() throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        _ = try store.start(
+          ["--name", "one", "--network", "none", "--log-opt", "mode=non-blocking"], "echo first; exec sleep 1000")
+        var wanted = "first\n"
+        try eventually("the first line") { try store.skiff("logs", "one").output == wanted }
+
+        // The second death comes so soon that the line has to wait for a writer.
+        for word in ["second", "third"] {
+          let running = try writers(harbour)
+          #expect(running.count == 1)
+          try shell("kill -9 \(running.joined(separator: " "))")
+          try eventually("it is dead") { try writers(harbour).isEmpty }
+          _ = try store.exec("one", "echo \(word) > /proc/1/fd/1")
+          wanted += "\(word)\n"
+          try eventually("the \(word) line") { try store.skiff("logs", "one").output == wanted }
+        }
+
+        #expect(try writers(harbour).count == 1)
+        try store.skiff("rm", "--force", "one")
+      }
+    }
+
+    @Test(arguments: ["json-file", "local"]) func `an entry is kept that no packet holds`(driver: String) throws {
+      try inHarbour { harbour in
+        let store = try Store(harbour)
+        let id = try store.start(
+          [
+            "--name", "one", "--network", "none", "--log-driver", driver, "--log-opt", "mode=non-blocking",
+            "--log-opt", "labels-regex=.", "--label", "large=\(String(repeating: "\"", count: 60_000))", "--label",
+            "larger=\(String(repeating: "x", count: 70_000))", "--label", "small=sloop",
+          ], "head -c 16000 /dev/zero | tr '\\000' '\\001'; echo; echo end")
+        try store.awaitEnd(id)
+
+        #expect(try store.skiff("logs", "one").output == String(repeating: "\u{1}", count: 16_000) + "\nend\n")
+        let details = try store.skiff("logs", "--details", "--tail", "1", "one").output
+        #expect(details.contains("large=%22") && details.hasSuffix("small=sloop end\n"), "\(details.suffix(100))")
+        #expect(!details.contains("larger="))
+        try store.skiff("rm", "one")
+      }
+    }
+
     @Test func `options are refused in docker's words`() throws {
       try inHarbour { harbour in
         let store = try Store(harbour)

@@ -26,9 +26,9 @@ package struct LogSettings: Equatable, Sendable {
   package var packer = ""
   /// Where the output must not wait for the log: how many bytes may wait instead; nil lets it wait.
   package var bufferBytes: Int?
-  /// What each entry says beside the line, in the order of the names.
+  /// What each entry says beside the line, in the order of the names; none of those with which they would be longer than 64 KiB together.
   package var attributes: [(key: String, value: String)] = []
-  /// journald's fields that say whose the entry is.
+  /// journald's fields that say whose the entry is; as many.
   package var fields: [(key: String, value: String)] = []
   /// The journal's socket.
   package var journalSocket = "/run/systemd/journal/socket"
@@ -50,8 +50,20 @@ package struct LogSettings: Equatable, Sendable {
     if let socket = json["journalSocket"]?.string { journalSocket = socket }
   }
 
+  /// They come with every line: the labels of an image may be longer than any line is.
+  private static let pairsLimitBytes = 64 << 10
+
   private static func pairs(_ json: JSONValue?) -> [(key: String, value: String)] {
-    (json?.object?.members ?? []).compactMap { member in member.value.string.map { (member.key, $0) } }
+    var pairs: [(key: String, value: String)] = []
+    var left = pairsLimitBytes
+    for member in json?.object?.members ?? [] {
+      guard let value = member.value.string else { continue }
+      let count = member.key.utf8.count + value.utf8.count
+      if count > left { continue }
+      left -= count
+      pairs.append((member.key, value))
+    }
+    return pairs
   }
 
   package static func == (left: LogSettings, right: LogSettings) -> Bool {

@@ -17,6 +17,7 @@ struct LogWriter: ~Copyable {
 
   private var form: LogEntryForm
   private let isJSON: Bool
+  private let packsAtEnd: Bool
   private var output = ByteBuffer()
   private var batchLimit = batchBytes
   // One of these is where it goes.
@@ -34,7 +35,11 @@ struct LogWriter: ~Copyable {
     var wasCut = false
   }
 
-  init(_ settings: LogSettings) throws(Errno) {
+  /// - Parameters:
+  ///   - packsAtEnd: whether the log outlives the container's end, so that packing what was put aside is worth while.
+  ///   - tellFailure: called once, when nobody writes the log for a while.
+  init(_ settings: LogSettings, packsAtEnd: Bool, tellFailure: @escaping () -> Void) throws(Errno) {
+    self.packsAtEnd = packsAtEnd
     form = LogEntryForm(settings)
     isJSON = settings.driver == .jsonFile
     if settings.driver == .journald {
@@ -46,7 +51,8 @@ struct LogWriter: ~Copyable {
     if settings.maxSizeBytes > 0, settings.maxSizeBytes < limit { limit = Int(settings.maxSizeBytes) }
     if let waiting = settings.bufferBytes {
       limit = min(limit, LogRelay.packetBytes)
-      relay = try LogRelay(settings, limitBytes: waiting)
+      relay = try LogRelay(
+        settings, limitBytes: waiting, packsAtEnd: packsAtEnd, tellFailure: tellFailure)
     } else {
       file = try RotatingLog(settings)
     }
@@ -162,8 +168,8 @@ struct LogWriter: ~Copyable {
     if output.count > 0 { writeBatch(upTo: output.count) }
   }
 
-  /// Writes lines that never got their end. What was put aside is packed now, if it was not yet.
-  mutating func finish(packs: Bool) {
+  /// Writes lines that never got their end. What was put aside is packed now, if it was not yet and is worth it.
+  mutating func finish() {
     form.set(ClockTime.now())
     for isError in [false, true] {
       let begun = isError ? begunError : begunOutput
@@ -173,7 +179,7 @@ struct LogWriter: ~Copyable {
     begunOutput = BegunLine()
     begunError = BegunLine()
     flush()
-    file?.finish(packs: packs)
+    file?.finish(packs: packsAtEnd)
     relay?.finish()
     journal?.finish()
   }
@@ -204,10 +210,13 @@ struct LogWriter: ~Copyable {
   }
 
   /// How long until something is to be done in any case; nil for never.
-  var timeoutMilliseconds: Int64? { file?.timeoutMilliseconds }
+  var timeoutMilliseconds: Int64? { file?.timeoutMilliseconds ?? relay?.timeoutMilliseconds }
 
   /// Does what the time has come for.
-  mutating func tick() { file?.tick() }
+  mutating func tick() {
+    file?.tick()
+    relay?.tick()
+  }
 }
 
 extension Span where Element == UInt8 {
