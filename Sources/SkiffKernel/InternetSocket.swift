@@ -96,6 +96,11 @@ extension Descriptor {
     try setSocketOption(level: tcpLevel, option: intervalOption, to: seconds)
   }
 
+  /// Has the kernel say with each datagram from here on which address of this machine it was sent to (ip(7), IP_PKTINFO).
+  package func tellDestinations() throws(Errno) {
+    try setSocketOption(level: UInt(PacketInformation.internetLevel), option: UInt(PacketInformation.option), to: 1)
+  }
+
   /// Where the socket is bound (getsockname(2)).
   package func localEnd() throws(Errno) -> InternetEnd {
     var bytes: (UInt64, UInt64) = (0, 0)
@@ -140,35 +145,66 @@ extension Descriptor {
     }
   }
 
-  /// Receives a datagram and who sent it; nil where there is none (recvfrom(2)).
-  package func receiveDatagram(into buffer: inout [UInt8]) throws(Errno) -> (count: Int, sender: InternetEnd)? {
+  /// Receives a datagram, who sent it, and to which address of this machine, as far as that is told (`tellDestinations`); nil where
+  /// there is none (recvmsg(2)).
+  package func receiveDatagram(into buffer: inout [UInt8]) throws(Errno) -> (
+    count: Int, sender: InternetEnd, destination: UInt32?
+  )? {
     var sender: (UInt64, UInt64) = (0, 0)
-    var size: UInt32 = 16
+    var control = PacketInformation()
+    var controlSize: UInt = 0
     let number = number
     let answer = unsafe buffer.withUnsafeMutableBytes { buffer in
-      unsafe withUnsafeMutableBytes(of: &sender) { sender in
-        unsafe withUnsafeMutableBytes(of: &size) {
-          rawSystemCall(
-            __NR_recvfrom, number.register, UInt(bitPattern: buffer.baseAddress), UInt(buffer.count), 0,
-            UInt(bitPattern: sender.baseAddress), UInt(bitPattern: $0.baseAddress))
+      var vector = (UInt(bitPattern: buffer.baseAddress), UInt(buffer.count))
+      return unsafe withUnsafeMutableBytes(of: &vector) { vector in
+        unsafe withUnsafeMutableBytes(of: &sender) { sender in
+          unsafe withUnsafeMutableBytes(of: &control) { control in
+            var message = MessageHeader()
+            message.name = UInt(bitPattern: sender.baseAddress)
+            message.nameSize = 16
+            message.vector = UInt(bitPattern: vector.baseAddress)
+            message.vectorCount = 1
+            message.control = UInt(bitPattern: control.baseAddress)
+            message.controlSize = UInt(control.count)
+            let answer = unsafe withUnsafeMutableBytes(of: &message) {
+              rawSystemCall(__NR_recvmsg, number.register, UInt(bitPattern: $0.baseAddress), 0)
+            }
+            controlSize = message.controlSize
+            return answer
+          }
         }
       }
     }
     if answer == -Int(Errno.wouldBlock.code) || answer == -Int(Errno.interrupted.code) { return nil }
-    return (try checked(answer), InternetEnd(sender))
+    let count = try checked(answer)
+    return (count, InternetEnd(sender), controlSize >= PacketInformation.usedBytes ? control.told : nil)
   }
 
-  /// Sends a datagram to an address and port (sendto(2)).
-  package func sendDatagram(_ bytes: ArraySlice<UInt8>, to end: InternetEnd) throws(Errno) {
+  /// Sends a datagram to an address and port, from an address of this machine, nil for the one that the route there gives (sendmsg(2)).
+  package func sendDatagram(_ bytes: ArraySlice<UInt8>, to end: InternetEnd, from source: UInt32?) throws(Errno) {
     let number = number
     let noSignal: UInt = 0x4000
+    var address = end.bytes
+    var control = PacketInformation()
+    control.local = (source ?? 0).byteSwapped
     try checked(
       unsafe bytes.withUnsafeBytes { bytes in
-        var address = end.bytes
-        return unsafe withUnsafeBytes(of: &address) {
-          rawSystemCall(
-            __NR_sendto, number.register, UInt(bitPattern: bytes.baseAddress), UInt(bytes.count), noSignal,
-            UInt(bitPattern: $0.baseAddress), 16)
+        var vector = (UInt(bitPattern: bytes.baseAddress), UInt(bytes.count))
+        return unsafe withUnsafeMutableBytes(of: &vector) { vector in
+          unsafe withUnsafeMutableBytes(of: &address) { address in
+            unsafe withUnsafeMutableBytes(of: &control) { control in
+              var message = MessageHeader()
+              message.name = UInt(bitPattern: address.baseAddress)
+              message.nameSize = 16
+              message.vector = UInt(bitPattern: vector.baseAddress)
+              message.vectorCount = 1
+              message.control = source == nil ? 0 : UInt(bitPattern: control.baseAddress)
+              message.controlSize = source == nil ? 0 : UInt(control.count)
+              return unsafe withUnsafeMutableBytes(of: &message) {
+                rawSystemCall(__NR_sendmsg, number.register, UInt(bitPattern: $0.baseAddress), noSignal)
+              }
+            }
+          }
         }
       })
   }
@@ -183,5 +219,29 @@ extension Descriptor {
     }
     if answer == -Int(Errno.wouldBlock.code) || answer == -Int(Errno.interrupted.code) { return 0 }
     return try checked(answer)
+  }
+}
+
+/// struct cmsghdr with struct in_pktinfo (ip(7), IP_PKTINFO); addresses are in network order.
+private struct PacketInformation {
+  static let internetLevel: Int32 = 0
+  static let option: Int32 = 8
+  /// Without the padding.
+  static let usedBytes: UInt = 28
+
+  var size: UInt = usedBytes
+  var level: Int32 = internetLevel
+  var type: Int32 = option
+  /// Of a datagram that is sent: 0 leaves it to the route.
+  var interface: Int32 = 0
+  /// The address of this machine: where an answer comes from.
+  var local: UInt32 = 0
+  /// What the datagram itself says; a broadcast address for one to all.
+  var destination: UInt32 = 0
+  var padding: UInt32 = 0
+
+  /// The address, the first byte in the highest bits; nil where the kernel did not say.
+  var told: UInt32? {
+    level == Self.internetLevel && type == Self.option && local != 0 ? local.byteSwapped : nil
   }
 }

@@ -210,7 +210,7 @@ extension Descriptor {
 }
 
 /// struct msghdr of 64-bit kernels.
-private struct MessageHeader {
+struct MessageHeader {
   var name: UInt = 0
   var nameSize: UInt = 0
   var vector: UInt = 0

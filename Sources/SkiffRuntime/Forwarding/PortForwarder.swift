@@ -54,9 +54,12 @@ package struct PortForwarder {
     // Half of them for connections, of two files each; the other half for conversations.
     connectionLimit = min(Self.mostConnections, spare / 4)
     conversationLimit = min(Self.mostConversations, spare / 2)
-    for entrance in entrances where entrance.kind == .stream {
+    for entrance in entrances {
+      switch entrance.kind {
       // Its connections inherit it.
-      try? entrance.socket.keepAlive(afterSeconds: Self.keepAliveSeconds)
+      case .stream: try? entrance.socket.keepAlive(afterSeconds: Self.keepAliveSeconds)
+      case .datagram: try? entrance.socket.tellDestinations()
+      }
     }
   }
 
@@ -135,15 +138,17 @@ package struct PortForwarder {
     // Not for ever: the others wait.
     for _ in 0..<64 {
       do throws(Errno) {
-        guard let (count, sender) = try entrance.socket.receiveDatagram(into: &buffer) else { return }
-        let known = conversations.first { $0.sender == sender && $0.entrance == entrance.socket }
+        guard let (count, sender, asked) = try entrance.socket.receiveDatagram(into: &buffer) else { return }
+        let known = conversations.first {
+          $0.sender == sender && $0.asked == asked && $0.entrance == entrance.socket
+        }
         let conversation: Conversation
         if let known {
           conversation = known
         } else {
           let socket = try InternetSocket.connect(.datagram, to: entrance.target)
           if conversations.count >= conversationLimit { conversations.removeFirst() }
-          conversation = Conversation(socket, sender: sender, entrance: entrance.socket)
+          conversation = Conversation(socket, sender: sender, asked: asked, entrance: entrance.socket)
           conversations.append(conversation)
         }
         conversation.lastHeard = now
@@ -250,14 +255,17 @@ private final class Connection {
 /// What one sender of datagrams says to the container, and the answers.
 private final class Conversation {
   let sender: InternetEnd
+  /// The address of the host that the sender speaks to: it takes answers from no other.
+  let asked: UInt32?
   let entrance: Descriptor
   var lastHeard: Int64 = 0
   private(set) var isOver = false
   private let file: FileDescriptor
 
-  init(_ file: consuming FileDescriptor, sender: InternetEnd, entrance: Descriptor) {
+  init(_ file: consuming FileDescriptor, sender: InternetEnd, asked: UInt32?, entrance: Descriptor) {
     self.file = file
     self.sender = sender
+    self.asked = asked
     self.entrance = entrance
   }
 
@@ -266,9 +274,9 @@ private final class Conversation {
   func answer(_ buffer: inout [UInt8], _ now: Int64) {
     for _ in 0..<64 {
       do throws(Errno) {
-        guard let (count, _) = try socket.receiveDatagram(into: &buffer) else { return }
+        guard let count = try socket.receiveDatagram(into: &buffer)?.count else { return }
         lastHeard = now
-        try entrance.sendDatagram(buffer[..<count], to: sender)
+        try entrance.sendDatagram(buffer[..<count], to: sender, from: asked)
       } catch {
         // Nobody listens inside (an earlier datagram was refused), or the sender is gone.
         isOver = error == .connectionRefused

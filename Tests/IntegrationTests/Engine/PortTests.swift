@@ -160,8 +160,10 @@ extension Integration {
           let program = """
             import socket
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); answers = []
+            # Connected: what comes from another address than was asked is not heard.
+            s.connect(("\(address)", 18053))
             for word in (b"hello", b"again"):
-              s.sendto(word, ("\(address)", 18053)); answers.append(s.recvfrom(99)[0].decode())
+              s.send(word); answers.append(s.recv(99).decode())
             print(*answers)
             """
           return try IntegrationTests.run(entering + ["python3", "-c", program]).output
@@ -169,9 +171,24 @@ extension Integration {
 
         #expect(try ask("127.0.0.1") == "HELLO AGAIN\n")
         #expect(try ask(Neighbour.hostAddress, from: neighbour.entering) == "HELLO AGAIN\n")
+        // Addresses of the host that no route back would choose.
+        #expect(try ask("127.0.0.2") == "HELLO AGAIN\n")
+        _ = try store.start(["--name", "other"])
+        let other = ["nsenter", "--net=/proc/\(try store.inspect("other").State.Pid.number)/ns/net"]
+        #expect(try ask(Neighbour.hostAddress, from: other) == "HELLO AGAIN\n")
+        #expect(try ask(try store.inspect("other").NetworkSettings.Gateway.text, from: other) == "HELLO AGAIN\n")
+        // One who asks several of them is answered by each.
+        let several = """
+          import socket
+          s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3)
+          for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1"):
+            s.sendto(b"hello", (address, 18053)); print(s.recvfrom(99)[1][0])
+          """
+        #expect(
+          try IntegrationTests.run(["python3", "-c", several]).lines == ["127.0.0.1", "127.0.0.2", "127.0.0.1"])
         try echo.signal(9)
         _ = try echo.wait()
-        try store.skiff("rm", "--force", "echo")
+        try store.skiff("rm", "--force", "echo", "other")
       }
     }
 
