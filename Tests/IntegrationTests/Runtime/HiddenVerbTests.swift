@@ -64,6 +64,7 @@ extension Integration {
           listener.listen(256)
       door.setblocking(False)
       reading, writing = os.pipe()
+      target = "tcp/127.0.0.1:%d" % inside.getsockname()[1]
       forwarder = os.fork()
       if forwarder == 0:
           life, entrance = [fcntl.fcntl(file, fcntl.F_DUPFD, 100) for file in (reading, door.fileno())]
@@ -71,7 +72,7 @@ extension Integration {
           os.dup2(entrance, 4)
           os.closerange(5, 256)
           resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
-          os.execv(sys.argv[1], ["skiff-runtime", "forward", "tcp/127.0.0.1:%d" % inside.getsockname()[1]])
+          os.execv(sys.argv[1], ["skiff-runtime", "forward", target])
       def answer(line):
           while True:
               said = line.recv(100)
