@@ -224,7 +224,7 @@ struct ContainerCreation: ~Copyable {
   private func giveMounts(_ composition: Composition) throws(EngineError) {
     for mount in composition.mounts where mount.request.changesOwner {
       // Of an overlay only the top: what shows through stays as it is.
-      guard let path = mount.hostPath ?? mount.overlay?.upper else { continue }
+      guard let path = mount.overlay?.upper ?? mount.hostPath else { continue }
       try MountOwnership.give(path, to: composition)
     }
   }

@@ -85,7 +85,6 @@ extension MountRequest {
       try apply(volumeOption: String(word), of: text)
     }
     if isOverlay {
-      guard !changesOwner else { throw .notBuilt("the options O and U of --volume \(text) together") }
       guard !isReadOnly else {
         throw .invalidOption(name: option, value: text, reason: "O and ro contradict each other")
       }

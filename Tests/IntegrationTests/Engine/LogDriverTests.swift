@@ -342,7 +342,7 @@ extension Integration {
           "run", "-d", "--name", "one", "--network", "none", "--log-driver", "journald", "--label", "sea=calm",
           "--log-opt",
           "labels=sea", "--log-opt", "tag={{.Name}}-tag", Store.image, "sh", "-c",
-          "echo first; echo wrong >&2; head -c 20000 /dev/zero | tr '\\0' x; echo; echo last"
+          "echo first; echo wrong >&2; head -c 20000 /dev/zero | tr '\\0' x; echo; sleep 0.5; echo last"
         ).output.trimmingCharacters(in: .whitespacesAndNewlines)
         try eventually("the end") { try skiff("inspect", "-f", "{{.State.Status}}", "one").output == "exited\n" }
 

@@ -100,8 +100,12 @@ extension Integration {
         #expect(try store.attempt("volume", "rm", "chest").code != 0)
         #expect(try store.skiff("generate", "run", "one").output.contains("chest:/over:O"))
         try store.skiff("rm", "one")
-        #expect(
-          try store.attempt("run", "--rm", "-v", "chest:/over:O,U", Store.image, "true").errors.contains("not built"))
+        let owner = try store.skiff(
+          "run", "--rm", "--network", "none", "--user", "1234", "-v", "chest:/over:O,U", Store.image, "stat", "-c",
+          "%u",
+          "/over")
+        #expect(owner.lines == ["1234"])
+        try fill(store, "test $(stat -c %u /chest) = 0")
         try store.skiff("volume", "rm", "chest")
       }
     }
