@@ -27,7 +27,7 @@ extension LaunchPerformer {
     return try root.openDirectoryInRoot(try KernelPath(path), creatingWithMode: 0o755)
   }
 
-  private func open(_ path: String, resolve: ResolveFlags = []) throws(Errno) -> FileDescriptor {
+  func open(_ path: String, resolve: ResolveFlags = []) throws(Errno) -> FileDescriptor {
     guard let root else { throw .badDescriptor }
     return try root.open(try KernelPath(path), [.pathOnly], resolve: resolve.union([.inRoot, .noMagicLinks]))
   }
@@ -166,7 +166,7 @@ extension LaunchPerformer {
   }
 
   /// A directory reached without any symbolic link, made if it is missing.
-  private func plainDirectory(_ path: String) throws(Errno) -> FileDescriptor {
+  func plainDirectory(_ path: String) throws(Errno) -> FileDescriptor {
     guard let root else { throw .badDescriptor }
     let kernelPath = try KernelPath(path)
     let rules: ResolveFlags = [.inRoot, .noMagicLinks, .noSymbolicLinks]
@@ -280,79 +280,8 @@ extension LaunchPerformer {
     }
   }
 
-  func sealMount(_ path: String) throws(Errno) {
-    let place = try open(path)
-    try place.descriptor.changeMount(set: .readOnly)
-  }
-
-  func makeReadOnly(_ path: String) throws(Errno) {
-    do throws(Errno) {
-      let place = try open(path)
-      let tree = try place.descriptor.cloneTree(recursive: true)
-      try tree.descriptor.changeMount(set: .readOnly, recursive: true)
-      try tree.descriptor.attach(onto: place.descriptor)
-    } catch {
-      // What is not there cannot be written.
-      guard error == .notFound || error == .notDirectory else { throw error }
-    }
-  }
-
-  mutating func mask(_ path: String) throws(Errno) {
-    let place: FileDescriptor
-    do throws(Errno) {
-      place = try open(path)
-    } catch {
-      // What is not there needs no mask.
-      guard error == .notFound || error == .notDirectory else { throw error }
-      return
-    }
-    if try place.descriptor.status().type == .directory {
-      try maskDirectory(place.descriptor)
-    } else {
-      try maskFile(place.descriptor)
-    }
-  }
-
-  /// All masked directories show the same empty read-only tmpfs.
-  private mutating func maskDirectory(_ place: Descriptor) throws(Errno) {
-    if let emptyDirectory {
-      let tree = try emptyDirectory.cloneTree(recursive: false)
-      try tree.descriptor.attach(onto: place)
-      return
-    }
-    let context = try FileSystemContext(type: "tmpfs")
-    // The root alone.
-    try context.set("nr_inodes", to: "2")
-    try context.set("mode", to: "755")
-    let tree = try context.mount([.readOnly, .noSetUserID, .noDevices, .noExecute])
-    try tree.descriptor.attach(onto: place)
-    // Attached now, so that it can be cloned on kernels that clone only what is attached.
-    emptyDirectory = keep(tree)
-  }
-
-  /// The host's /dev/null lies over a masked file: opened here and known by its numbers, never the container's (CVE-2025-31133).
-  private mutating func maskFile(_ place: Descriptor) throws(Errno) {
-    if let nullMask {
-      let tree = try nullMask.cloneTree(recursive: false)
-      try tree.descriptor.attach(onto: place)
-      return
-    }
-    let null = try Descriptor.workingDirectory.open(
-      "/dev/null", [.pathOnly, .noFollow], resolve: [.noSymbolicLinks, .noMagicLinks])
-    let status = try null.descriptor.status()
-    guard status.type == .characterDevice, status.major == 1, status.minor == 3 else { throw .noSuchDevice }
-    let tree = try null.descriptor.cloneTree(recursive: false)
-    // A device is written through a mount that is read-only, too; its owner and mode, which all the machine's programs share,
-    // are not changed.
-    try tree.descriptor.changeMount(set: [.readOnly, .noSetUserID, .noExecute])
-    try tree.descriptor.attach(onto: place)
-    nullMask = keep(tree)
-  }
-
-  // MARK: /dev
-
   /// The directory and the last component of a path.
-  private struct Place {
+  struct Place {
     let parent: String
     let name: KernelPath
 
@@ -362,152 +291,6 @@ extension LaunchPerformer {
       parent = "/" + components.joined(separator: "/")
       name = try KernelPath(String(last))
     }
-  }
-
-  /// The directory of a device path. Beneath /dev no link is followed: the image may have put one there.
-  private mutating func deviceDirectory(_ path: String) throws(Errno) -> FileDescriptor {
-    if path != "/dev", !path.hasPrefix("/dev/") { return try directory(path) }
-    let devices = try devicesTop()
-    var current = try devices.open(".", [.directory, .pathOnly])
-    for component in path.split(separator: "/").dropFirst() {
-      let name = try KernelPath(String(component))
-      do throws(Errno) {
-        try current.descriptor.makeDirectory(name, mode: 0o755)
-      } catch {
-        guard error == .exists else { throw error }
-      }
-      current = try current.descriptor.open(
-        name, [.directory, .pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
-    }
-    return current
-  }
-
-  private mutating func devicesTop() throws(Errno) -> Descriptor {
-    if let devices { return devices }
-    let top = keep(try plainDirectory("/dev"))
-    devices = top
-    return top
-  }
-
-  /// Acts in the directory of a device path; most stand in /dev itself, which is open already.
-  private mutating func inDeviceDirectory(
-    _ path: String, _ act: (Descriptor) throws(Errno) -> Void
-  ) throws(Errno) {
-    if path == "/dev" { return try act(try devicesTop()) }
-    let directory = try deviceDirectory(path)
-    try act(directory.descriptor)
-  }
-
-  mutating func makeDevice(_ node: DeviceNode) throws(Errno) {
-    let place = try Place(node.path)
-    try inDeviceDirectory(place.parent) { parent throws(Errno) in try Self.make(node, place.name, in: parent) }
-  }
-
-  private static func make(_ node: DeviceNode, _ name: KernelPath, in parent: Descriptor) throws(Errno) {
-    do throws(Errno) {
-      try parent.makeNode(name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
-    } catch {
-      guard error == .exists else { throw error }
-      let status = try parent.status(name)
-      let isTheSame =
-        status.type == node.type && (node.type == .fifo || (status.major == node.major && status.minor == node.minor))
-      if isTheSame { return }
-      if !node.replacesOthers { throw .exists }
-      // Something of the image's in the node's place.
-      try parent.unlink(name)
-      try parent.makeNode(name, type: node.type, mode: node.mode, major: node.major, minor: node.minor)
-    }
-    if node.userID != 0 || node.groupID != 0 {
-      let made = try parent.open(name, [.pathOnly, .noFollow])
-      try made.descriptor.changeOwner(userID: node.userID, groupID: node.groupID)
-    }
-  }
-
-  /// Opened already where the nodes are laid over it: what is beneath is reached by that handle.
-  mutating func attachDevices() throws(Errno) {
-    guard let tree = resources.deviceTree else { throw .badDescriptor }
-    let place = try deviceDirectory("/dev")
-    try tree.attach(onto: place.descriptor)
-  }
-
-  mutating func showDevice(_ node: DeviceNode, _ source: Int) throws(Errno) {
-    let place = try Place(node.path)
-    let parent = try deviceDirectory(place.parent)
-    if let status = try? parent.descriptor.status(place.name), status.type != .regular {
-      // Something of the image's in the node's place.
-      try parent.descriptor.unlink(place.name)
-    }
-    do throws(Errno) {
-      _ = try parent.descriptor.open(place.name, [.create, .exclusive, .noFollow], mode: 0o600)
-    } catch {
-      guard error == .exists else { throw error }
-    }
-    let target = try parent.descriptor.open(
-      place.name, [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
-    switch resources.devices[source] {
-    case .made(let name):
-      guard let tree = resources.deviceTree else { throw .badDescriptor }
-      let device = try tree.cloneTree(name, recursive: false)
-      try device.descriptor.attach(onto: target.descriptor)
-    case .shown(let tree): try tree.attach(onto: target.descriptor)
-    }
-  }
-
-  func detachDevices() throws(Errno) {
-    guard let tree = resources.deviceTree else { throw .badDescriptor }
-    // umount2(2) knows paths only; this one cannot lead elsewhere.
-    try tree.makeWorkingDirectory()
-    try detachMount(".")
-    try changeWorkingDirectory("/")
-  }
-
-  mutating func makeLink(_ path: String, _ target: String) throws(Errno) {
-    let place = try Place(path)
-    let target = try KernelPath(target)
-    try inDeviceDirectory(place.parent) { parent throws(Errno) in
-      do throws(Errno) {
-        try parent.makeSymbolicLink(place.name, target: target)
-      } catch {
-        guard error == .exists else { throw error }
-        // The image's own stays, but ptmx must lead to the container's own terminals.
-        guard path == "/dev/ptmx" else { return }
-        try parent.unlink(place.name)
-        try parent.makeSymbolicLink(place.name, target: target)
-      }
-    }
-  }
-
-  mutating func openConsole(_ console: ConsolePlan) throws(Errno) {
-    guard let root, let sink = resources.consoleSocket else { throw .badDescriptor }
-    let master = try root.open(
-      "/dev/pts/ptmx", [.readWrite, .noControllingTerminal], resolve: [.inRoot, .noMagicLinks, .noSymbolicLinks])
-    // Only a real devpts gives terminals; anything else in its place is the image's trick (CVE-2025-52565).
-    guard try master.descriptor.fileSystemStatus().magic == FileSystemStatus.devpts else { throw .noSuchDevice }
-    let terminal = try master.descriptor.openTerminalPeer()
-    if let size = console.size {
-      try master.descriptor.setWindowSize(WindowSize(rows: size.height, columns: size.width))
-    }
-    if console.hasPlainLineFeeds {
-      try terminal.descriptor.setTerminalMode(try terminal.descriptor.terminalMode().withPlainLineFeeds)
-    }
-    try terminal.descriptor.changeOwner(userID: console.userID, groupID: .max)
-    if console.isMountedOnConsole { try mountConsole(terminal.descriptor) }
-    try sink.send(Array("/dev/ptmx".utf8), file: master.descriptor)
-    try terminal.descriptor.makeControllingTerminal()
-    for number: Int32 in 0..<3 { try terminal.descriptor.duplicate(onto: number, closeOnExec: false) }
-  }
-
-  private mutating func mountConsole(_ terminal: Descriptor) throws(Errno) {
-    let parent = try deviceDirectory("/dev")
-    do throws(Errno) {
-      _ = try parent.descriptor.open("console", [.create, .exclusive, .noFollow], mode: 0o600)
-    } catch {
-      guard error == .exists else { throw error }
-    }
-    let place = try parent.descriptor.open(
-      "console", [.pathOnly, .noFollow], resolve: [.beneath, .noMagicLinks, .noSymbolicLinks])
-    let tree = try terminal.cloneTree(recursive: false)
-    try tree.descriptor.attach(onto: place.descriptor)
   }
 }
 
