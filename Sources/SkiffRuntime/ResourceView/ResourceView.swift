@@ -100,43 +100,10 @@ private struct ServedView: ~Copyable {
       try ProcessControl.startSession()
       try ProcessControl.setName("skiff-view")
       try changeWorkingDirectory("/")
-      try becomeNobody()
       ResourceViewServer(device: FileDescriptor(adopting: kept), meter: meter).run()
       ProcessControl.exit(0)
     } catch {
       ProcessControl.exit(1)
-    }
-  }
-
-  /// Gives up all that root may do: what it measures, everybody may read.
-  private static func becomeNobody() throws(Errno) {
-    let nobody: UInt32 = 65_534
-    let tracing = 19
-    // The container's threads are counted by their state in /proc.
-    let wanted = hidesProcesses() ? CapabilitySet(number: tracing) : []
-    // Numbers that the kernel does not know are refused.
-    for number in 0..<64 where !wanted.contains(CapabilitySet(number: number)) { try? CapabilityBounds.drop(number) }
-    try Credentials.keepCapabilities(true)
-    // In a user namespace there may be no such user.
-    try? Credentials.setGroups([])
-    try? Credentials.setGroupID(nobody)
-    try? Credentials.setUserID(nobody)
-    let kept = wanted.intersection(try ThreadCapabilities.current().permitted)
-    try ThreadCapabilities(effective: kept, permitted: kept, inheritable: []).apply()
-    try Credentials.setNoNewPrivileges()
-    try ProcessControl.setDumpable(false)
-  }
-
-  /// Whether /proc shows a process only to those who may trace it (proc(5), hidepid).
-  private static func hidesProcesses() -> Bool {
-    let limitBytes = 4 << 20
-    guard let file = try? Descriptor.workingDirectory.open("/proc/self/mounts", .readOnly),
-      let bytes = try? file.descriptor.readToEnd(limitBytes: limitBytes)
-    else { return false }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
-      let words = line.split(separator: " ")
-      return words.count > 3 && words[1] == "/proc"
-        && words[3].split(separator: ",").contains { $0.hasPrefix("hidepid=") }
     }
   }
 
