@@ -35,8 +35,14 @@ class Engine:
         orders = [self.command + self.line(name) for name in names]
         result = self.bench.workers[self.hides].crowd(orders, len(orders))
         if result["failed"]:
-            raise SystemExit(f"{self.name}: {result['failed']} of {len(orders)} failed: {result['words']}")
+            print(f"\n{self.name}: {result['failed']} of {len(orders)} failed: {result['words']}")
         return result["wall"]
+
+    def living(self):
+        log = os.path.join(self.bench.directory, "log")
+        self.ask("ps", "--all", "--quiet")
+        with open(log) as file:
+            return file.read().split()
 
     def remove(self, names):
         self.ask("rm", "--force", *self.at_once, *names)
@@ -77,7 +83,8 @@ def rest(engines):
         names = [f"rest-{number}" for number in range(10)]
         for name in names:
             engine.start(name)
-        time.sleep(1)
+        # Longer than a monitor waits before it gives back what it needed for the start.
+        time.sleep(4)
         outside = os.readlink("/proc/self/ns/pid")
         watchers = [pid for pid in processes() - before if namespace(pid) == outside]
         memory = [proportional(pid) for pid in watchers]
@@ -94,7 +101,7 @@ def together(engines):
     for engine in engines:
         names = [f"together-{number}" for number in range(CROWD)]
         walls.append(engine.start_together(names))
-        engine.remove(names)
+        engine.remove(engine.living())
     table(f"{CROWD} run --detach at once", "seconds", walls, engines)
 
 
